@@ -1,0 +1,133 @@
+// @ts-check
+"use strict";
+/**
+ * What a reader has finished: kept in this browser, sent nowhere.
+ *
+ *   <reader-progress step="docs/llms/README.md"></reader-progress>   on a page: a button that ticks it off
+ *   <reader-progress></reader-progress>                              on the landing page: all steps, export, import, clear
+ *
+ * The steps there are come from <script type="application/json" id="steps">.
+ * Elements with data-step="…" get data-done when that step is done.
+ */
+
+/** @typedef {{id: string, title: string}} Step */
+/** @typedef {{topic: string, title: string, steps: Step[]}} TopicSteps */
+
+const progressKey = "llms-in-layers.done"; // in localStorage: {"docs/llms/README.md": "2026-11-24", …}
+
+/** @returns {Record<string, string>} the day on which each step was done */
+function readDone() {
+  try {
+    const stored = JSON.parse(localStorage.getItem(progressKey) ?? "{}");
+    return stored && typeof stored === "object" ? stored : {};
+  } catch {
+    return {}; // no storage, or somebody else's: begin anew
+  }
+}
+
+/** @param {Record<string, string>} done */
+function writeDone(done) {
+  localStorage.setItem(progressKey, JSON.stringify(done));
+  document.querySelectorAll("reader-progress").forEach((/** @type {any} */ element) => element.render());
+}
+
+/** Ticks on the layer bar and wherever else a step is named. @param {Record<string, string>} done */
+function tick(done) {
+  document.querySelectorAll("[data-step]").forEach((element) => {
+    element.toggleAttribute("data-done", (element.getAttribute("data-step") ?? "") in done);
+  });
+}
+
+class ReaderProgress extends HTMLElement {
+  connectedCallback() {
+    this.render();
+  }
+
+  render() {
+    const done = readDone();
+    tick(done);
+    const step = this.getAttribute("step");
+    this.replaceChildren(...(step ? this.page(step, done) : this.overview(done)));
+  }
+
+  /** @param {string} step @param {Record<string, string>} done @returns {Node[]} */
+  page(step, done) {
+    const since = done[step];
+    const button = this.button(since ? "Not done after all" : "Mark as done", () => {
+      const { [step]: _, ...others } = readDone();
+      writeDone(since ? others : { ...others, [step]: new Date().toISOString().slice(0, 10) });
+      this.querySelector("button")?.focus();
+    });
+    return [button, this.note(since ? `Done on ${since}. ` : "Your progress stays in this browser.")];
+  }
+
+  /** @param {Record<string, string>} done @returns {Node[]} */
+  overview(done) {
+    /** @type {TopicSteps[]} */
+    const topics = JSON.parse(document.getElementById("steps")?.textContent ?? "[]");
+    const lines = topics.map(({ title, steps }) => {
+      const count = steps.filter(({ id }) => id in done).length;
+      const item = document.createElement("li");
+      const bar = Object.assign(document.createElement("progress"), { max: steps.length, value: count });
+      bar.setAttribute("aria-label", `${title}: steps done`);
+      item.append(bar, ` ${title}: ${count} of ${steps.length} done`);
+      return item;
+    });
+    const list = document.createElement("ul");
+    list.append(...lines);
+    const heading = Object.assign(document.createElement("strong"), { textContent: "Your progress" });
+    return [
+      heading,
+      list,
+      this.button("Export", () => this.save(done)),
+      this.button("Import", () => this.load()),
+      this.button("Clear", () => confirm("Forget everything that you marked as done?") && writeDone({})),
+      this.note("It is kept in this browser only; export it to take it elsewhere."),
+    ];
+  }
+
+  /** @param {Record<string, string>} done */
+  save(done) {
+    const file = new Blob([JSON.stringify(done, null, 2)], { type: "application/json" });
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: "llms-in-layers-progress.json" });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  load() {
+    const input = Object.assign(document.createElement("input"), { type: "file", accept: "application/json" });
+    input.onchange = async () => {
+      try {
+        const read = JSON.parse((await input.files?.[0].text()) ?? "");
+        const isProgress = read && typeof read === "object" && Object.values(read).every((day) => /^\d{4}-\d\d-\d\d$/.test(day));
+        if (!isProgress) throw new Error();
+        writeDone({ ...readDone(), ...read });
+      } catch {
+        alert("That file is not a progress file of this site. Choose one that 'Export' has saved.");
+      }
+    };
+    input.click();
+  }
+
+  /** @param {string} label @param {() => void} action */
+  button(label, action) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "md-button", textContent: label });
+    button.onclick = action;
+    return button;
+  }
+
+  /** @param {string} text */
+  note(text) {
+    const note = Object.assign(document.createElement("p"), { textContent: text });
+    note.setAttribute("role", "status");
+    return note;
+  }
+}
+
+customElements.define("reader-progress", ReaderProgress);
+
+// The table of contents is beside the text on wide screens, folded above it on narrow ones.
+const wide = matchMedia("(min-width: 76.25em)");
+const fold = () => document.querySelectorAll(".page-toc").forEach((/** @type {any} */ toc) => (toc.open = wide.matches));
+wide.addEventListener("change", fold);
+fold();

@@ -1,0 +1,1 @@
+"""A tiny language model and a small sentence encoder: to read, to run, and to train."""

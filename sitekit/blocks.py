@@ -1,0 +1,117 @@
+"""What Markdown's HTML still lacks: figures, tables that scroll, and no trace of the generator.
+
+Each function takes a page's text or HTML and gives it back changed; none knows MkDocs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape, unescape
+from pathlib import Path
+
+
+class FigureError(Exception):
+    """A figure that cannot be shown, told with its file, reason and remedy."""
+
+
+# --- Markdown ------------------------------------------------------------------------------------
+
+COG = re.compile(r"^[ \t]*<!-- \[\[\[(?:cog .*?\]\]\]|end\]\]\]) -->\n", re.MULTILINE | re.DOTALL)
+
+
+def without_generator(markdown: str) -> str:
+    """The page without cog's comments: what they generated stays."""
+    return COG.sub("", markdown)
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+FIGURE = re.compile(
+    r'<p><img alt="(?P<alt>[^"]*)" src="(?P<src>[^"]+)" ?/?></p>'
+    r"(?:\n<p><em>(?P<caption>(?:(?!</?p>|</?em>).|<em>(?:(?!</?em>).)*</em>)*)</em></p>)?",
+    re.DOTALL,
+)
+
+
+def figures(html: str, read_svg: Callable[[str], str | None]) -> str:
+    """An image alone in its paragraph becomes a figure; a wholly emphasised paragraph after it, its caption.
+
+    `read_svg` gives the text of the SVG file that a `src` names, or None when it is not one of ours.
+    SVG is put inline, so that it follows the page's colours and its text can be searched and selected.
+    """
+    count = 0
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal count
+        count += 1
+        alt, src, caption = match["alt"], match["src"], match["caption"]
+        svg = read_svg(src) if src.endswith(".svg") else None
+        picture = inline_svg(svg, f"fig{count}", unescape(alt)) if svg else match[0][3 : match[0].index("</p>")]
+        caption = f"\n<figcaption>{caption}</figcaption>" if caption else ""
+        return f"<figure>\n{picture}{caption}\n</figure>"
+
+    return FIGURE.sub(replace, html)
+
+
+def inline_svg(svg: str, prefix: str, alt: str) -> str:
+    """An SVG file as an element of a page: named by `alt`, its ids made unique, its own colours left out.
+
+    `<title>` and `<desc>` go, because the alt text says the same and a title would pop up as a tooltip.
+    """
+    svg = re.sub(r"\A.*?(?=<svg\b)", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style>.*?</style>|<title\b.*?</title>|<desc\b.*?</desc>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    head, rest = svg.split(">", 1)
+    head = re.sub(r'\s(?:xmlns|role|aria-[a-z]+|class|width|height)="[^"]*"', "", head)
+    rest = re.sub(r'\sid="([^"]+)"', rf' id="{prefix}-\1"', rest)
+    rest = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", rest)
+    rest = re.sub(r">\s+<", "><", rest).strip()
+    return f'{head} class="fig" role="img" aria-label="{escape(alt)}">{rest}'
+
+
+def check_svg(path: str, svg: str) -> None:
+    """Raise FigureError unless the SVG can be themed: a viewBox, our classes, no colours of its own."""
+    if not re.search(r'<svg\b[^>]*\bviewBox="', svg):
+        raise FigureError(f"{path}: the SVG has no viewBox; add one, so that it scales")
+    body = re.sub(r"<style>.*?</style>", "", svg, flags=re.DOTALL)
+    colour = re.search(r'\b(?:fill|stroke|color|stop-color)\s*[=:]\s*"?\s*(#\w+|rgb\S*|hsl\S*|[a-z]+\b)', body)
+    if colour and colour[1] not in ("none", "currentColor"):
+        raise FigureError(
+            f"{path}: the colour '{colour[1]}' is fixed; use the classes of docs/assets/figures.css, "
+            "so that the figure reads on light and dark"
+        )
+
+
+# --- tables and code -----------------------------------------------------------------------------
+
+
+def tables(html: str) -> str:
+    """Every table in a box that scrolls sideways and can be focused, so that the keyboard can scroll it too."""
+    count = 0
+
+    def wrap(match: re.Match[str]) -> str:
+        nonlocal count
+        count += 1
+        first = re.search(r"<th[^>]*>(.*?)</th>", match[0], re.DOTALL)
+        name = re.sub(r"<[^>]+>", "", first[1]) if first else ""
+        return f'<div class="table" role="group" aria-label="Table {count}: {name}" tabindex="0">{match[0]}</div>'
+
+    return re.sub(r"<table>.*?</table>", wrap, html, flags=re.DOTALL)
+
+
+PLAIN = re.compile(r'<span class="(?:n|nn|p|w|o|fm|vm)">([^<]*)</span>')
+
+
+def code(html: str) -> str:
+    """Code blocks that the keyboard can scroll, without the spans of tokens that have the colour of text.
+
+    Those are most of a block: leaving them out makes its HTML about half as heavy.
+    """
+    return PLAIN.sub(r"\1", re.sub(r"<pre>(?:<span></span>)?<code", '<pre tabindex="0"><code', html))
+
+
+def read_text(path: Path) -> str:
+    """A figure's text, or a FigureError that names what is missing."""
+    if not path.is_file():
+        raise FigureError(f"{path}: no such figure; add the file or mend the link")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,235 @@
+"""What `docs/facts/*.yml` may say, and `Facts`, which reads them.
+
+A fact is written once, with its source and date. A value is known, because a source gave it, or absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, RootModel, model_validator
+from pydantic import StringConstraints as Str
+
+from sitekit.memory import Architecture
+from sitekit.rows import FactError, Fault, Row, near, read
+
+# --- what a row may say --------------------------------------------------------------------------
+
+
+def _day_or_month(value: str) -> str:
+    try:
+        date.fromisoformat(value if len(value) == 10 else f"{value}-01")
+    except ValueError:
+        raise ValueError("is not a date; write a day (2026-11-24) or a month (2026-11)") from None
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https://[\w.-]+\.\w+(/\S*)?", value):
+        raise ValueError("is not a URL; give https://…, and put remarks into note")
+    return value
+
+
+Text = Annotated[str, Str(min_length=1)]
+Id = Annotated[str, Str(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+When = Annotated[str, AfterValidator(_day_or_month)]  # ISO text sorts and compares as it stands
+Day = Annotated[str, Str(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_day_or_month)]
+Url = Annotated[str, AfterValidator(_url)]
+Urls = Annotated[list[Url], BeforeValidator(lambda v: [v] if isinstance(v, str) else v), Field(min_length=1)]
+Medium = Literal["text", "image", "audio", "video", "pdf", "embedding"]
+Billions = Annotated[float, Field(gt=0)]
+
+
+class Parameters(Row):
+    """Weights in billions. `active` is for mixtures of experts: those that one token uses."""
+
+    total: Billions
+    active: Billions | None = None
+
+    @model_validator(mode="after")
+    def _active_is_part(self) -> Parameters:
+        if self.active and self.active > self.total:
+            raise ValueError(f"active ({self.active:g}) is more than total ({self.total:g})")
+        return self
+
+
+class Experts(Row):
+    """A mixture of experts, per layer: `routed` exist, a token uses `active` of them; `shared` always run."""
+
+    routed: PositiveInt
+    active: PositiveInt
+    shared: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _active_is_part(self) -> Experts:
+        if self.active > self.routed:
+            raise ValueError(f"active ({self.active}) is more than routed ({self.routed})")
+        return self
+
+
+class Modalities(Row):
+    """What a model reads and what it gives back."""
+
+    reads: Annotated[list[Medium], Field(alias="in", min_length=1)]
+    gives: Annotated[list[Medium], Field(alias="out", min_length=1)]
+
+
+class Model(Row):
+    """One model of `models.yml`."""
+
+    id: Id
+    name: Text
+    developer: Text
+    access: Literal["api", "open-weights"]
+    kind: Literal["general", "code", "math", "vision", "embedding"]
+    released: When | None = None
+    retired: When | None = None  # the API's shutdown, past or announced
+    parameters: Parameters | None = None
+    experts: Experts | None = None
+    context: PositiveInt | None = None  # tokens, input and output together unless `note` says otherwise
+    output: PositiveInt | None = None  # tokens of the longest answer
+    modalities: Modalities | None = None
+    licence: Text | None = None  # of the weights
+    ollama: Text | None = None
+    hf: Annotated[str, Str(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    architecture: Architecture | None = None
+    strengths: Text | None = None
+    source: Urls
+    source_date: When
+    note: Text | None = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Model:
+        if self.access == "api" and (self.hf or self.ollama or self.licence):
+            raise ValueError("hf, ollama and licence are for open weights, but access is api")
+        if self.released and self.retired and self.retired < self.released:
+            raise ValueError(f"retired ({self.retired}) lies before released ({self.released})")
+        return self
+
+
+class Models(Row):
+    """The file of models. `checked`: the day on which somebody last held all of it against its sources."""
+
+    checked: Day
+    models: list[Model]
+
+
+class Choice(Row):
+    """One row of the decision guide: for a need, the models to look at first, best known first."""
+
+    need: Text
+    models: Annotated[list[Id], Field(min_length=1)]
+    why: Text
+    checked: Day
+
+
+class Paper(Row):
+    """One paper or specification that pages cite. `source`: where its id and title were seen together."""
+
+    id: Id
+    title: Text
+    authors: Text
+    year: Annotated[int, Field(ge=1900)]
+    arxiv: Annotated[str, Str(pattern=r"^\d{4}\.\d{4,5}$")] | None = None
+    url: Url | None = None
+    source: Text
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Paper:
+        if bool(self.arxiv) == bool(self.url):
+            raise ValueError("give arxiv (like 1706.03762), or url for what is not on arXiv")
+        return self
+
+
+# --- all facts of a repository -------------------------------------------------------------------
+
+
+class Facts:
+    """The facts under `root`, each file read when it is first asked for. Everything may raise FactError."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def _models(self) -> Models:
+        sheet = read(self.root, "docs/facts/models.yml", Models)
+        file = sheet.content
+        ids = [model.id for model in file.models]
+        faults: list[Fault] = [(["models", i, "id"], what) for i, what in _repeated(ids)]
+        faults += _in_future(["checked"], "", file.checked, date.today().isoformat(), "today")
+        for i, model in enumerate(file.models):
+            for field in ("released", "source_date"):
+                value = getattr(model, field) or ""
+                row = f'row "{model.id}": '
+                faults += _in_future(["models", i, field], row, value, file.checked, "the day it was checked")
+        sheet.must_not(faults)
+        return file
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """Every model by its id, in the order of the file."""
+        return {model.id: model for model in self._models.models}
+
+    @property
+    def checked(self) -> str:
+        """The day on which the models were last checked: what "retired" and "planned" are measured by."""
+        return self._models.checked
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """The decision guide."""
+        sheet = read(self.root, "docs/facts/choices.yml", RootModel[list[Choice]])
+        faults: list[Fault] = []
+        for i, choice in enumerate(sheet.content.root):
+            row = f'row "{choice.need}": '
+            faults += _in_future([i, "checked"], row, choice.checked, date.today().isoformat(), "today")
+            for j, id in enumerate(choice.models):
+                model, what = self.models.get(id), ""
+                if not model:
+                    what = f'no model "{id}" in models.yml; {near(id, self.models)}'
+                elif model.retired and model.retired <= choice.checked:
+                    what = f'"{id}" is retired since {model.retired}; choose another'
+                faults += [([i, "models", j], row + what)] * bool(what)
+        sheet.must_not(faults)
+        return sheet.content.root
+
+    @cached_property
+    def papers(self) -> dict[str, Paper]:
+        """Every paper by its id."""
+        sheet = read(self.root, "docs/facts/papers.yml", RootModel[list[Paper]])
+        rows = sheet.content.root
+        sheet.must_not([([i, "id"], what) for i, what in _repeated(paper.id for paper in rows)])
+        return {paper.id: paper for paper in rows}
+
+    def pick(self, ids: str) -> list[Model]:
+        """The models that `ids` names, separated by spaces, in that order."""
+        return [self.models[id] for id in names("models.yml", "model", ids, self.models)]
+
+
+def names(file: str, kind: str, text: str, known: Iterable[str]) -> list[str]:
+    """The words of `text`, all of them known. Raises FactError naming each that is not."""
+    known, words = list(known), text.split()
+    faults = [f'{file}: no {kind} "{word}"; {near(word, known)}' for word in words if word not in known]
+    if faults or not words:
+        raise FactError("\n".join(faults) or f"{file}: no {kind} was named; name at least one")
+    return words
+
+
+def _repeated(ids: Iterable[str]) -> Iterator[tuple[int, str]]:
+    seen = set()
+    for i, id in enumerate(ids):
+        if id in seen:
+            yield i, f'row "{id}": its id is taken by an earlier row; rename or delete one'
+        seen.add(id)
+
+
+def _in_future(loc: Sequence[str | int], row: str, value: str, limit: str, what: str) -> Iterator[Fault]:
+    if value > limit:
+        yield loc, f'{row}field "{loc[-1]}": "{value}" lies after {what} ({limit}); mend the date'
+
+

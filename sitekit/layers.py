@@ -1,0 +1,352 @@
+"""Topics and their layers, read from the front matter of their pages.
+
+A topic is a folder: `docs/<topic>/` holds the pages of L0, L1, L2 and L4, `labs/<topic>/` holds L3.
+Front matter is the one source: navigation, layer tables, the layer bar and prerequisites come from it.
+What is ready is computed from what exists, never typed: a page with front matter but no body is pending.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+# A layer's code, its kind, and the file that holds it.
+LAYERS: dict[str, tuple[str, str]] = {
+    "L0": ("Overview", "docs/{topic}/README.md"),
+    "L1": ("Concepts", "docs/{topic}/concepts.md"),
+    "L2": ("Deep dive", "docs/{topic}/deep-dive.md"),
+    "L3": ("Labs", "labs/{topic}/README.md"),
+    "L4": ("Advanced", "docs/{topic}/advanced.md"),
+}
+
+FRONT_MATTER = re.compile(r"\A---\n(?P<yaml>.*?)\n---\n(?P<body>.*)\Z", re.DOTALL)
+
+
+class LayerError(Exception):
+    """An author's mistake in front matter or in a topic's folder, told with its place and remedy."""
+
+
+class Lab(BaseModel):
+    """One notebook of a topic, as the front matter of `labs/<topic>/README.md` lists it."""
+
+    model_config = ConfigDict(extra="forbid")
+    file: str = Field(pattern=r"^[\w-]+\.ipynb$")
+    title: str
+    teaches: str
+    needs: str
+    minutes: int = Field(gt=0)
+    _ready: bool = PrivateAttr(default=False)  # computed, so it cannot be typed in front matter
+
+    @property
+    def ready(self) -> bool:
+        """Whether the notebook exists."""
+        return self._ready
+
+
+class Front(BaseModel):
+    """The front matter of a layer's page."""
+
+    model_config = ConfigDict(extra="forbid")
+    topic: str
+    layer: Literal["L0", "L1", "L2", "L3", "L4"]
+    title: str
+    summary: str
+    minutes: int | None = Field(default=None, gt=0)
+    prerequisites: list[str] = []
+    objectives: list[str] = Field(min_length=1)
+    labs: list[Lab] = []
+    hide: list[str] = []
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of one topic."""
+
+    code: str
+    path: str  # relative to the repository's root
+    front: Front
+    written: bool
+
+    @property
+    def kind(self) -> str:
+        return LAYERS[self.code][0]
+
+    @property
+    def minutes(self) -> int:
+        return self.front.minutes or sum(lab.minutes for lab in self.front.labs)
+
+    @property
+    def ready(self) -> bool:
+        """Something to read or run: a body, or for labs at least one notebook."""
+        return any(lab.ready for lab in self.front.labs) if self.code == "L3" else self.written
+
+    @property
+    def status(self) -> str:
+        labs = self.front.labs
+        if self.code == "L3" and self.ready and not all(lab.ready for lab in labs):
+            return f"{sum(lab.ready for lab in labs)} of {len(labs)} ready"
+        return "Ready" if self.ready else "Pending"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic and its layers, in order."""
+
+    name: str
+    layers: list[Layer]
+
+    @property
+    def title(self) -> str:
+        return self.layers[0].front.title
+
+    @cached_property
+    def labs(self) -> list[Lab]:
+        return next(layer.front.labs for layer in self.layers if layer.code == "L3")
+
+    def layer_of(self, path: str) -> Layer | None:
+        """The layer that the file at `path` (relative to the root) belongs to; a notebook is part of L3."""
+        if path.startswith(f"labs/{self.name}/"):
+            return self.layers[3]
+        return next((layer for layer in self.layers if layer.path == path), None)
+
+
+def split_front_matter(text: str) -> tuple[str, str]:
+    """The YAML between the first two `---` lines, and the rest. No front matter gives ("", text)."""
+    match = FRONT_MATTER.match(text)
+    return (match["yaml"], match["body"]) if match else ("", text)
+
+
+def read_front_matter(root: Path, path: str) -> tuple[Front, str]:
+    """The validated front matter of a layer's page, and its body.
+
+    Raises LayerError with file, line or field, reason and remedy.
+    """
+    front, body = split_front_matter((root / path).read_text(encoding="utf-8"))
+    if not front:
+        raise LayerError(f"{path}:1: no front matter; begin the file with '---', the fields of a layer, '---'")
+    try:
+        return Front.model_validate(_mapping(path, front)), body
+    except ValidationError as error:
+        raise LayerError("\n".join(_explain(path, fault) for fault in error.errors())) from None
+
+
+def _mapping(path: str, text: str) -> dict[str, Any]:
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 2 if mark else 1  # the fence is line 1, and marks count from 0
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise LayerError(
+            f"{path}:{line}: front matter is not valid YAML: {problem}; quote a value that has ': ' in it"
+        ) from None
+    if not isinstance(fields, dict):
+        raise LayerError(f"{path}:2: front matter must be 'name: value' lines, not {type(fields).__name__}")
+    return fields
+
+
+def _explain(path: str, fault: Any) -> str:
+    field = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(Lab.model_fields if "." in field else Front.model_fields)
+        return f"{path}: front matter: unknown field '{field}'; the fields are: {known}"
+    if fault["type"] == "missing":
+        return f"{path}: front matter: field '{field}' is missing; add it"
+    return f"{path}: front matter: field '{field}' is {fault['input']!r}: {fault['msg']}"
+
+
+def read_topic(root: Path, name: str) -> Topic:
+    """The topic in the folder `name`, with all five layers. Raises LayerError."""
+    layers = [_read_layer(root, name, code) for code in LAYERS]
+    _check_prerequisites(root, layers)
+    return Topic(name, layers)
+
+
+def _read_layer(root: Path, topic: str, code: str) -> Layer:
+    path = LAYERS[code][1].format(topic=topic)
+    if not (root / path).is_file():
+        raise LayerError(
+            f"{path}: layer {code} of topic '{topic}' has no file; "
+            f"create it with front matter (an empty body makes it pending), or run: make topic NAME={topic}"
+        )
+    front, body = read_front_matter(root, path)
+    if (front.topic, front.layer) != (topic, code):
+        raise LayerError(
+            f"{path}: front matter says topic '{front.topic}', layer {front.layer}, "
+            f"but the file's place says topic '{topic}', layer {code}"
+        )
+    if code != "L3" and front.minutes is None:
+        raise LayerError(f"{path}: front matter: field 'minutes' is missing; say how long the page takes")
+    folder = (root / path).parent
+    if code == "L3":
+        listed = [lab.file for lab in front.labs]
+        for unlisted in sorted({f.name for f in folder.glob("*.ipynb")} - set(listed)):
+            raise LayerError(f"{path}: '{unlisted}' lies in this folder; list it under 'labs:' in the front matter")
+    for lab in front.labs:
+        lab._ready = (folder / lab.file).is_file()
+    return Layer(code, path, front, written=bool(body.strip()))
+
+
+def _check_prerequisites(root: Path, layers: list[Layer]) -> None:
+    for layer in layers:
+        for item in filter(is_page, layer.front.prerequisites):
+            if not (root / layer.path).parent.joinpath(item).is_file():
+                raise LayerError(f"{layer.path}: front matter: prerequisite '{item}' does not exist; mend the path")
+
+
+def is_page(prerequisite: str) -> bool:
+    """Whether a prerequisite names a page of ours, rather than saying something in words."""
+    return prerequisite.endswith((".md", ".ipynb")) and " " not in prerequisite
+
+
+# --- the navigation ------------------------------------------------------------------------------
+
+
+def topics_of(nav: list[Any]) -> list[str]:
+    """The topics in a nav: its entries that are folders, such as `llms/`."""
+    return [entry.rstrip("/") for entry in nav if isinstance(entry, str) and entry.endswith("/")]
+
+
+def expand_nav(nav: list[Any], topics: dict[str, Topic]) -> list[Any]:
+    """The nav with every `topic/` entry replaced by the section of its layers and labs."""
+    return [
+        _section(topics[entry.rstrip("/")]) if isinstance(entry, str) and entry.endswith("/") else entry
+        for entry in nav
+    ]
+
+
+def _section(topic: Topic) -> dict[str, list[Any]]:
+    items: list[Any] = []
+    for layer in topic.layers:
+        items.append({layer.front.title: source_uri(layer.path)})
+        if layer.code == "L3":
+            folder = source_uri(layer.path).removesuffix("README.md")
+            items += [{lab.title: folder + lab.file} for lab in topic.labs if lab.ready]
+    return {topic.title: items}
+
+
+def source_uri(path: str) -> str:
+    """A path as MkDocs names it: relative to docs/, where labs are `../labs/…`."""
+    return path.removeprefix("docs/") if path.startswith("docs/") else f"../{path}"
+
+
+# --- tables, filled in place by cog --------------------------------------------------------------
+
+
+def layer_table(topic: Topic) -> str:
+    """The topic's layers as a Markdown table, with links that work from its L0 page."""
+    rows = ["| Layer | Page | What it gives you | Time | Status |", "|---|---|---|---|---|"]
+    for layer in topic.layers:
+        code = layer.code
+        link = {"L0": "#overview", "L3": f"../../labs/{topic.name}/README.md"}.get(code)
+        link = link or "./" + Path(layer.path).name
+        title = "Overview" if code == "L0" else layer.front.title
+        rows.append(
+            f"| {code} {layer.kind} | [{title}]({link}) | {layer.front.summary} | {minutes(layer.minutes)} "
+            f"| {'This page' if code == 'L0' else layer.status} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def doors(topic: Topic, docs: str, labs: str) -> str:
+    """The topic's layers as a list for the landing page, which shows them as strata.
+
+    `docs` and `labs` are the folders of the topic as the page links to them.
+    """
+    items = []
+    for layer in topic.layers:
+        folder = labs if layer.code == "L3" else docs
+        title = layer.kind if layer.code == "L0" else layer.front.title
+        time = "" if layer.status == "Pending" else f" ({minutes(layer.minutes)})"
+        note = "" if layer.status == "Ready" else f" *{layer.status}.*"
+        items.append(f"1. **{layer.code} [{title}]({folder}{Path(layer.path).name})**{time} {layer.front.summary}{note}")
+    return '<div class="doors" markdown="1">\n\n' + "\n".join(items) + "\n\n</div>\n"
+
+
+def labs_table(topic: Topic, folder: str) -> str:
+    """The topic's notebooks as a Markdown table; `folder` is the labs' folder as the page links to it."""
+    if not topic.labs:
+        return "No notebooks yet.\n"
+    rows = ["| Notebook | Focus | Needs | Time | Status |", "|---|---|---|---|---|"]
+    for lab in topic.labs:
+        name = f"[`{lab.file}`]({folder}{lab.file})" if lab.ready else f"`{lab.file}`"
+        status = "Ready" if lab.ready else "Pending"
+        rows.append(f"| {name} | {lab.teaches} | {lab.needs} | {minutes(lab.minutes)} | {status} |")
+    return "\n".join(rows) + "\n"
+
+
+def minutes(n: int) -> str:
+    """A duration as people say it: 45 -> '45 min', 90 -> '1 h 30 min'; nothing known -> a dash."""
+    hours, rest = divmod(n, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest)) or "–"
+
+
+# --- a new topic ---------------------------------------------------------------------------------
+
+PENDING = """\
+---
+title: {title}
+topic: {topic}
+layer: {layer}
+summary: {summary}
+{extra}objectives:
+  - say what you will be able to do
+---
+"""
+
+
+def scaffold(root: Path, topic: str, title: str) -> list[str]:
+    """Create a topic's files, all pending but L0, and its line in the nav. Returns the paths written.
+
+    Raises LayerError if the name is not a plain folder name or the topic exists.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", topic):
+        raise LayerError(f"topic name {topic!r}: use lower-case letters, digits and hyphens, such as 'diffusion'")
+    if (root / "docs" / topic).exists():
+        raise LayerError(f"docs/{topic}: this topic exists already; choose another name")
+    title = title or topic.replace("-", " ").capitalize()
+    written = []
+    for code, (kind, pattern) in LAYERS.items():
+        path = pattern.format(topic=topic)
+        text = PENDING.format(
+            title={"L0": title, "L3": "Labs"}.get(code, f'"{title}: {kind.lower()}"'),
+            topic=topic,
+            layer=code,
+            summary=f"{kind} of {title}",
+            extra="labs: []\n" if code == "L3" else "minutes: 30\n",
+        )
+        if code == "L0":
+            text += (
+                f"\n# {title}\n\n## Layer navigation\n\n"
+                f'<!-- [[[cog layer_table("{topic}") ]]] -->\n<!-- [[[end]]] -->\n\n## Overview\n\nTo be written.\n'
+            )
+        if code == "L3":
+            text += f"\n# Labs\n\nNo labs yet. Back to [{title}](../../docs/{topic}/README.md).\n"
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+        written.append(path)
+    config = root / "mkdocs.yml"
+    config.write_text(_with_topic(config.read_text(encoding="utf-8"), topic), encoding="utf-8")
+    return written
+
+
+def _with_topic(config: str, topic: str) -> str:
+    """mkdocs.yml with one more topic, after the last one of its nav."""
+    lines = config.splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if re.fullmatch(r"  - [a-z0-9-]+/\s*(#.*)?\n", line))
+    return "".join([*lines[: last + 1], f"  - {topic}/\n", *lines[last + 1 :]])
+
+
+if __name__ == "__main__":
+    try:
+        paths = scaffold(Path.cwd(), sys.argv[1], " ".join(sys.argv[2:]))
+    except LayerError as error:
+        sys.exit(f"make topic: {error}")
+    print("\n".join(paths), "Now run: make generate", sep="\n")

@@ -1,0 +1,186 @@
+"""What a reader does: search, tick off, export, move by keyboard, switch colours, print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+Serve = Callable[[Path], str]
+
+
+def search(page: Page, words: str) -> None:
+    page.get_by_role("textbox", name="Search").click()
+    page.keyboard.type(words)
+
+
+@pytest.mark.parametrize("place", ["hosted", "offline"])
+def test_search_finds_pages_and_labs(
+    place: str, site: Path, offline_site: Path, serve: Serve, page: Page
+) -> None:
+    page.goto(serve(site) + "llms/" if place == "hosted" else (offline_site / "llms/index.html").as_uri())
+    search(page, "cosine similarity")
+    result = page.locator(".md-search-result__link").first
+    expect(result).to_be_visible()
+    assert "labs/llms/03-embeddings" in (result.get_attribute("href") or "")
+
+
+def test_the_search_index_is_asked_for_by_those_who_search_only(site: Path, serve: Serve, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "search_index" in request.url else None)
+    page.goto(serve(site) + "llms/", wait_until="networkidle")
+    assert asked == []
+    search(page, "tokens")
+    expect(page.locator(".md-search-result__link").first).to_be_visible()
+    assert len(asked) == 1
+
+
+def test_progress_is_ticked_shown_exported_imported_and_cleared(
+    site: Path, serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    home = serve(site)
+    page.goto(home + "llms/")
+    page.get_by_role("button", name="Mark as done").click()
+    expect(page.locator(".layer-bar li[data-done]")).to_have_count(1)
+    page.reload()
+    expect(page.get_by_role("button", name="Not done after all")).to_be_visible()
+
+    page.goto(home)
+    expect(page.get_by_text("Large Language Models: 1 of")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    saved = tmp_path / "progress.json"
+    download.value.save_as(saved)
+    assert list(json.loads(saved.read_text())) == ["docs/llms/README.md"]
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Large Language Models: 0 of")).to_be_visible()
+    assert page.evaluate("Object.values(localStorage).join()").count("README") == 0
+
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Import").click()
+    chooser.value.set_files(saved)
+    expect(page.get_by_text("Large Language Models: 1 of")).to_be_visible()
+
+
+def test_a_file_that_is_no_progress_is_refused_and_nothing_lost(
+    site: Path, serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    page.goto(serve(site) + "llms/")
+    page.get_by_role("button", name="Mark as done").click()
+    page.goto(serve(site))
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
+    for content in ("no JSON", '{"a": 1}', "[]x", "null"):
+        wrong = tmp_path / "wrong.json"
+        wrong.write_text(content)
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Import").click()
+        chooser.value.set_files(wrong)
+        page.wait_for_timeout(150)
+    assert len(said) == 4 and all("not a progress file" in message for message in said)
+    expect(page.get_by_text("Large Language Models: 1 of")).to_be_visible()
+
+
+def test_progress_survives_a_broken_store(site: Path, serve: Serve, page: Page) -> None:
+    page.goto(serve(site) + "llms/")
+    page.evaluate("localStorage.setItem('llms-in-layers.done', '{broken')")
+    page.reload()
+    expect(page.get_by_role("button", name="Mark as done")).to_be_visible()
+
+
+def test_pages_say_everything_without_scripts(site: Path, serve: Serve, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(serve(site) + "llms/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Large Language Models")
+    page.locator("article summary").first.click()
+    expect(page.locator("article details[open]").first).to_be_visible()
+    context.close()
+
+
+def test_the_keyboard_reaches_everything_on_a_narrow_screen(site: Path, serve: Serve, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 800}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(serve(site) + "llms/")
+    menu = page.get_by_role("checkbox", name="Navigation")
+    menu.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("navigation", name="Site").get_by_role("link", name="Models", exact=True)).to_be_in_viewport()
+    page.keyboard.press("Space")
+    page.get_by_role("checkbox", name="Search").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("textbox", name="Search")).to_be_focused()
+    context.close()
+
+
+def test_the_skip_link_comes_first(site: Path, serve: Serve, page: Page) -> None:
+    page.goto(serve(site) + "llms/")
+    for _ in range(3):  # the two toggles before it take no focus on a wide screen
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "md-skip":
+            break
+    assert page.evaluate("document.activeElement.className") == "md-skip"
+
+
+def test_colours_can_be_chosen_and_are_kept(site: Path, serve: Serve, page: Page) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(serve(site) + "llms/")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    for _ in range(2):  # as the system, light, dark
+        page.locator("form[data-md-component=palette] label:visible").click()
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(paper) == dark
+
+
+def test_figures_follow_the_page_and_not_the_system(site: Path, serve: Serve, page: Page) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(serve(site) + "llms/")
+    ink = "getComputedStyle(document.querySelector('svg.fig .t')).fill"
+    before = page.evaluate(ink)
+    page.evaluate("document.body.setAttribute('data-md-color-scheme', 'slate')")
+    assert page.evaluate(ink) != before
+
+
+def test_the_table_of_contents_folds_on_narrow_screens_only(site: Path, serve: Serve, page: Page) -> None:
+    page.goto(serve(site) + "llms/")
+    expect(page.locator(".page-toc")).to_have_attribute("open", "")
+    page.set_viewport_size({"width": 500, "height": 800})
+    expect(page.locator(".page-toc")).not_to_have_attribute("open", "")
+
+
+def test_models_can_be_sorted_and_filtered(site: Path, serve: Serve, page: Page) -> None:
+    page.goto(serve(site) + "models/")
+    page.get_by_role("button", name="Parameters").click()
+    expect(page.locator("th[aria-sort]:not([aria-sort=none])")).to_have_count(1)
+    rows = page.locator("tbody tr:visible")
+    everything = rows.count()
+    page.get_by_role("textbox", name="Filter").fill("mistral")
+    expect(rows.first).to_contain_text("Mistral")
+    assert 0 < rows.count() < everything
+
+
+def test_pages_print_without_the_furniture(site: Path, serve: Serve, page: Page) -> None:
+    page.goto(serve(site) + "llms/")
+    page.emulate_media(media="print")
+    expect(page.locator(".layer-bar")).to_be_hidden()
+    expect(page.locator(".md-header")).to_be_hidden()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.pdf()[:5] == b"%PDF-"
+
+
+def test_text_lines_are_a_comfortable_length(site: Path, serve: Serve, page: Page) -> None:
+    page.goto(serve(site) + "llms/")
+    page.evaluate("document.fonts.ready")
+    measure = """() => {
+      const p = [...document.querySelectorAll('article > p')].reduce((a, b) => a.textContent.length > b.textContent.length ? a : b);
+      return p.textContent.length / (p.getBoundingClientRect().height / parseFloat(getComputedStyle(p).lineHeight));
+    }"""
+    assert 60 <= page.evaluate(measure) <= 74

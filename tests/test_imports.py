@@ -1,0 +1,89 @@
+"""Who may import whom: the rule of the README, held."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+
+
+import pytest
+from building import ROOT
+
+SITE = {"mkdocs", "mkdocs_jupyter", "markdown", "markdown_it", "mdit_py_plugins", "nbconvert", "nbclient", "nbformat", "yaml", "pydantic", "pydantic_core", "cogapp"}  # fmt: skip
+CLIENTS = {"numpy", "matplotlib", "IPython", "ollama", "openai", "peft", "transformers", "torch", "pebble"}
+
+ALLOWED = {
+    "pebble": {"numpy", "pebble"},
+    "sitekit": SITE | {"sitekit", "pebble"},
+    "labs": CLIENTS,
+}
+ALSO = {
+    "pebble/train.py": {"torch", "transformers", "safetensors", "jinja2"},
+    "pebble/export.py": {"torch", "transformers", "gguf", "safetensors"},
+    "pebble/server.py": {"starlette", "uvicorn"},
+}
+
+
+def imports(source: str) -> Iterator[tuple[int, str]]:
+    """The top-level names that `source` imports, with their lines."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.lineno, (node.module or "").split(".")[0]
+
+
+def sources(room: str) -> Iterator[tuple[str, str]]:
+    """Each Python file of a room, and of its notebooks the code cells."""
+    for path in sorted((ROOT / room).rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), path.read_text()
+    for path in sorted((ROOT / room).rglob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        lines = [line for line in "\n".join(code).splitlines() if not line.lstrip().startswith(("%", "!"))]
+        yield path.relative_to(ROOT).as_posix(), "\n".join(lines)
+
+
+def breaches(room: str, name: str, source: str) -> list[str]:
+    allowed = ALLOWED[room] | ALSO.get(name, set()) | set(sys.stdlib_module_names)
+    return [f"{name}:{line}: imports {module}" for line, module in imports(source) if module not in allowed]
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_rooms_import_what_the_rule_allows(room: str) -> None:
+    assert [breach for name, source in sources(room) for breach in breaches(room, name, source)] == []
+
+
+def test_nobody_imports_the_adapter_or_the_tests() -> None:
+    for room in ALLOWED:
+        for name, source in sources(room):
+            assert "sitekit.hooks" not in source and "from sitekit import hooks" not in source, name
+            assert not any(module in {"tests", "building", "conftest"} for _, module in imports(source)), name
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "source"),
+    [
+        ("pebble", "pebble/model.py", "import torch"),
+        ("pebble", "pebble/model.py", "from sitekit.facts import models"),
+        ("labs", "labs/llms/01.ipynb", "import sitekit"),
+        ("sitekit", "sitekit/facts.py", "def f():\n    import requests"),
+    ],
+)
+def test_the_rule_catches_a_breach(room: str, name: str, source: str) -> None:
+    assert len(breaches(room, name, source)) == 1
+
+
+def test_every_module_says_what_it_is() -> None:
+    for room in ("pebble", "sitekit"):
+        for path in (ROOT / room).rglob("*.py"):
+            text = path.read_text()
+            assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{path}: begin with one sentence that says what it is"
+
+
+def test_the_readme_lists_the_modules() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for path in (ROOT / "sitekit").glob("*.py"):
+        assert path.stem == "__init__" or path.name in readme, f"README.md: say what sitekit/{path.name} is, in one phrase"

@@ -1,0 +1,263 @@
+"""Every fault that the link checker knows is planted once, and every legal form passes.
+
+The cases are files: tests/golden/links/*.yml. Each names the files of a small repository or site and all
+that the checker shall say about them, word for word.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sitekit import links
+from sitekit.links.__main__ import main
+from sitekit.links.in_html import source_set
+from sitekit.links.in_markdown import read_markdown
+from sitekit.links.slugs import slugs
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden/links"
+
+
+def read_cases() -> Iterator[Any]:
+    for path in sorted(GOLDEN.glob("*.yml")):
+        golden = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for case in golden.get("cases", ()):
+            case["files"] = golden.get("files", {}) | case.get("files", {})
+            case["faults"] = case.get("faults", [case["fault"]] if "fault" in case else [])
+            yield pytest.param({**golden, **case}, id=f"{path.stem}: {case['name']}")
+
+
+CASES = list(read_cases())
+
+
+def plant(case: dict[str, Any], root: Path) -> Path:
+    """Write a case's files below `root`: data as JSON, and the body of an HTML page into the page around it."""
+    for name, content in case["files"].items():
+        if content is None:  # a common file that this case goes without
+            continue
+        text = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
+        if "page" in case and name.endswith(".html") and not text.startswith("<!"):
+            text = case["page"].replace("BODY", text.rstrip("\n"))
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def check(case: dict[str, Any], root: Path) -> links.Report:
+    if case["check"] == "repository":
+        return links.report_repository(root)
+    return links.report_site(root, None if case["check"] == "offline" else case.get("base", "/"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_says_exactly_what_is_wrong(case: dict[str, Any], tmp_path: Path) -> None:
+    faults = check(case, plant(case, tmp_path)).faults
+    assert [str(fault) for fault in faults] == case["faults"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_message_names_the_planted_target(case: dict[str, Any]) -> None:
+    planted = json.dumps(case["files"], ensure_ascii=False).replace("\\\\", "\\")
+    for message in case["faults"]:
+        target = re.search(r': [^"]+ "(.*?)": ', message)[1].strip("[]").removeprefix("../")
+        assert target in planted
+
+
+def test_every_complaint_in_the_source_is_planted() -> None:
+    """A check that is added without a case, or a case that is taken away, is found here."""
+    messages = [message for case in CASES for message in case.values[0]["faults"]]
+    complaints = 0
+    for path in (HERE.parent / "sitekit/links").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Complaint":
+                complaints += 1
+                words = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+                assert any(all(word in message for word in words) for message in messages), words
+    assert complaints > 40
+
+
+def test_slugs_are_those_of_the_code_host() -> None:
+    golden = yaml.safe_load((GOLDEN / "slugs.yml").read_text(encoding="utf-8"))["headings"]
+    page = read_markdown("\n\n".join(row["heading"] for row in golden), links.Place("page.md"))
+    assert slugs(heading.text for heading in page.headings) == [row["anchor"] for row in golden]
+
+
+@pytest.mark.parametrize(
+    ("value", "addresses"),
+    [
+        ("a.png", ["a.png"]),
+        ("a.png 1x, b.png 2x", ["a.png", "b.png"]),
+        ("a.png,\n  b,c.png 480w ,d.png", ["a.png", "b,c.png", "d.png"]),
+        ("data:image/gif;base64,AAAA 1x, a.png", ["data:image/gif;base64,AAAA", "a.png"]),
+        ("", []),
+    ],
+)
+def test_source_set(value: str, addresses: list[str]) -> None:
+    assert source_set(value) == addresses
+
+
+def test_collects_external_addresses_with_their_places(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(
+        "See <https://example.org/a#b>,\n[your own](http://localhost:8000) and [the paper](https://arxiv.org/abs/1706.03762).\n"
+    )
+    (tmp_path / "mkdocs.yml").write_text("nav:\n  - Source: https://example.org/source\n")
+    assert links.collect_external(tmp_path) == [
+        links.External("https://example.org/a#b", links.Place("README.md", line=1)),
+        links.External("https://arxiv.org/abs/1706.03762", links.Place("README.md", line=2)),
+        links.External("https://example.org/source", links.Place("mkdocs.yml", line=2)),
+    ]
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def test_command_says_that_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "README.md").write_text("[This](README.md) and [that](#top)")
+    assert main(["--root", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "0 faults in 1 files, 2 links\n"
+
+
+def test_command_prints_each_fault_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "README.md").write_text("[This](README.md)\n[that](REEDME.md)")
+    assert main(["--root", str(tmp_path)]) == 1
+    assert capsys.readouterr().out == (
+        'README.md:2: link "REEDME.md": no such file; did you mean "README.md"?\n1 fault in 1 files, 2 links\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--site", "no-site"], "no-site: no such folder; build the site first"),
+        (["--base", "handbook"], '--base "handbook": begin and end it with /'),
+    ],
+)
+def test_command_explains_wrong_options(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert message in capsys.readouterr().err
+
+
+# --- the network, played by a server of our own --------------------------------------------------
+
+
+class Network(BaseHTTPRequestHandler):
+    """Answers `/404` with 404, and so on; `/get-only` refuses HEAD, `/second-try` fails once."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        name = self.path.strip("/")
+        self.asked.append(f"{self.command} {name}")
+        if name == "silent":
+            self.server.let_go.wait()  # type: ignore[attr-defined]
+            return
+        if name == "hang-up":
+            self.close_connection = True
+            return
+        if name == "get-only":
+            status = 405 if self.command == "HEAD" else 200
+        elif name == "second-try":
+            status = 503 if sum(self.path.strip("/") in line for line in self.asked) <= 2 else 200
+        else:
+            status = int(name.split("-")[0])
+        self.send_response(status)
+        if status == 301:
+            self.send_header("Location", "/200-new" if name == "301" else f"/{name}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("no_proxy", "*")
+    Network.asked = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Network) as server:
+        server.let_go = threading.Event()  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.let_go.set()  # type: ignore[attr-defined]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "detail"),
+    [
+        ("200", "alive", ""),
+        ("200-größe", "alive", ""),
+        ("get-only", "alive", ""),
+        ("second-try", "alive", ""),
+        ("301", "moved", "to {network}/200-new"),
+        ("301-round-and-round", "dead", "301 Moved Permanently"),
+        ("404", "dead", "404 Not Found"),
+        ("410", "dead", "410 Gone"),
+        ("500", "dead", "500 Internal Server Error"),
+        ("599", "dead", "599 unknown status"),
+        ("401", "not checked", "401 Unauthorized"),
+        ("403", "not checked", "403 Forbidden"),
+        ("429", "not checked", "429 Too Many Requests"),
+        ("silent", "dead", "timed out"),
+        ("hang-up", "dead", "Remote end closed connection without response"),
+    ],
+)
+def test_online(network: str, name: str, status: str, detail: str) -> None:
+    answers = links.check_online([f"{network}/{name}"], timeout=0.2, tries=2, pause=0)
+    assert [(a.url, a.status, a.detail) for a in answers] == [
+        (f"{network}/{name}", status, detail.format(network=network))
+    ]
+
+
+def test_online_asks_for_each_address_once(network: str) -> None:
+    answers = links.check_online([f"{network}/200#a", f"{network}/200", f"{network}/200#b"])
+    assert [answer.url for answer in answers] == [f"{network}/200"]
+    assert Network.asked == ["HEAD 200"]
+
+
+def test_online_does_not_insist_on_an_answer_that_is_final(network: str) -> None:
+    links.check_online([f"{network}/404"], tries=3, pause=0)
+    assert Network.asked == ["HEAD 404", "GET 404"]
+
+
+def test_online_knows_hosts_that_do_not_exist() -> None:
+    (answer,) = links.check_online(["https://nowhere.invalid/"], tries=1, timeout=5)
+    assert answer.status == "dead"
+
+
+@pytest.mark.parametrize(("name", "code"), [("200", 0), ("301", 0), ("403", 0), ("404", 1)])
+def test_command_online(
+    network: str, name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "README.md").write_text(f"\n<https://example.org/{name}>")
+    monkeypatch.setattr(
+        "sitekit.links.__main__.check_online",
+        lambda urls: [
+            replace(answer, url=url)
+            for url, answer in zip(urls, links.check_online([f"{network}/{name}"], pause=0), strict=True)
+        ],
+    )
+    assert main(["--root", str(tmp_path), "--online"]) == code
+    out = capsys.readouterr().out
+    assert out.endswith(f"{code} dead of 1 addresses\n")
+    assert (f"README.md:2: " in out) is (name != "200")
