@@ -57,7 +57,7 @@ def figures(html: str, read_svg: Callable[[str], str | None]) -> str:
 def inline_svg(svg: str, prefix: str, alt: str) -> str:
     """An SVG file as an element of a page: named by `alt`, its ids made unique, its own colours left out.
 
-    `<title>` and `<desc>` go, because the alt text says the same and a title would pop up as a tooltip.
+    The SVG has passed check_svg. `<title>` and `<desc>` go, because the alt text says the same and a title would pop up as a tooltip.
     """
     svg = re.sub(r"\A.*?(?=<svg\b)", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style>.*?</style>|<title\b.*?</title>|<desc\b.*?</desc>|<!--.*?-->", "", svg, flags=re.DOTALL)
@@ -66,7 +66,9 @@ def inline_svg(svg: str, prefix: str, alt: str) -> str:
     rest = re.sub(r'\sid="([^"]+)"', rf' id="{prefix}-\1"', rest)
     rest = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", rest)
     rest = re.sub(r">\s+<", "><", rest).strip()
-    return f'{head} class="fig" role="img" aria-label="{escape(alt)}">{rest}'
+    # a little larger than drawn at most, so that a figure's text is about as large as the page's
+    width = float(re.search(r'viewBox="\S+ \S+ (\S+)', head)[1]) * 1.15  # type: ignore[index]
+    return f'{head} class="fig" role="img" style="max-width:{width:.0f}px" aria-label="{escape(alt)}">{rest}'
 
 
 def check_svg(path: str, svg: str) -> None:
@@ -108,6 +110,14 @@ def code(html: str) -> str:
     Those are most of a block: leaving them out makes its HTML about half as heavy.
     """
     return PLAIN.sub(r"\1", re.sub(r"<pre>(?:<span></span>)?<code", '<pre tabindex="0"><code', html))
+
+
+def name_toggles(html: str) -> str:
+    """A name for the two checkboxes behind Material's menu and search, and none of the attributes they may not have."""
+    for toggle, name in (("drawer", "Navigation"), ("search", "Search")):
+        start = f'<input class="md-toggle" data-md-toggle="{toggle}" type="checkbox" id="__{toggle}"'
+        html = html.replace(f'{start} autocomplete="off">', f'{start} aria-label="{name}">')
+    return html
 
 
 def read_text(path: Path) -> str:

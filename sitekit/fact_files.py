@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, RootModel, model_validator
-from pydantic import StringConstraints as Str
 
 from sitekit.memory import Architecture
 from sitekit.rows import FactError, Fault, Row, near, read
@@ -21,25 +20,38 @@ from sitekit.rows import FactError, Fault, Row, near, read
 # --- what a row may say --------------------------------------------------------------------------
 
 
-def _day_or_month(value: str) -> str:
+def _like(pattern: str, remedy: str) -> BeforeValidator:
+    """Text that matches a pattern as a whole; `remedy` finishes the sentence about a value that does not."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(remedy)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _in_calendar(value: str) -> str:
     try:
         date.fromisoformat(value if len(value) == 10 else f"{value}-01")
     except ValueError:
-        raise ValueError("is not a date; write a day (2026-11-24) or a month (2026-11)") from None
+        raise ValueError("is not in the calendar") from None
     return value
 
 
-def _url(value: str) -> str:
-    if not re.fullmatch(r"https://[\w.-]+\.\w+(/\S*)?", value):
-        raise ValueError("is not a URL; give https://…, and put remarks into note")
-    return value
+DAY = _like(r"\d{4}-\d\d-\d\d", "is not a day; write it like 2026-11-24")
+DAY_OR_MONTH = _like(r"\d{4}-\d\d(-\d\d)?", "is not a day (2026-11-24) or a month (2026-11)")
+ID = _like(r"[a-z0-9][a-z0-9.-]*", "is not an id; use lower-case letters, digits, dots and hyphens")
+HUGGING_FACE_ID = _like(r"[\w.-]+/[\w.-]+", "is not a Hugging Face id; write owner/name")
+ARXIV_ID = _like(r"\d{4}\.\d{4,5}", 'is not an arXiv id; write it in quotes, like "1706.03762"')
+URL = _like(r"https://[\w.-]+\.\w+(/\S*)?", "is not a URL; give https://…, and put remarks into note")
 
-
-Text = Annotated[str, Str(min_length=1)]
-Id = Annotated[str, Str(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-When = Annotated[str, AfterValidator(_day_or_month)]  # ISO text sorts and compares as it stands
-Day = Annotated[str, Str(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_day_or_month)]
-Url = Annotated[str, AfterValidator(_url)]
+# Dates stay ISO text, which sorts and compares as it stands; a month comes before each of its days.
+Day = Annotated[str, DAY, AfterValidator(_in_calendar)]
+When = Annotated[str, DAY_OR_MONTH, AfterValidator(_in_calendar)]
+Text = Annotated[str, Field(min_length=1)]
+Id = Annotated[str, ID]
+Url = Annotated[str, URL]
 Urls = Annotated[list[Url], BeforeValidator(lambda v: [v] if isinstance(v, str) else v), Field(min_length=1)]
 Medium = Literal["text", "image", "audio", "video", "pdf", "embedding"]
 Billions = Annotated[float, Field(gt=0)]
@@ -96,7 +108,7 @@ class Model(Row):
     modalities: Modalities | None = None
     licence: Text | None = None  # of the weights
     ollama: Text | None = None
-    hf: Annotated[str, Str(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    hf: Annotated[str, HUGGING_FACE_ID] | None = None
     architecture: Architecture | None = None
     strengths: Text | None = None
     source: Urls
@@ -107,7 +119,7 @@ class Model(Row):
     def _hangs_together(self) -> Model:
         if self.access == "api" and (self.hf or self.ollama or self.licence):
             raise ValueError("hf, ollama and licence are for open weights, but access is api")
-        if self.released and self.retired and self.retired < self.released:
+        if self.released and self.retired and self.retired < self.released[: len(self.retired)]:
             raise ValueError(f"retired ({self.retired}) lies before released ({self.released})")
         return self
 
@@ -135,7 +147,7 @@ class Paper(Row):
     title: Text
     authors: Text
     year: Annotated[int, Field(ge=1900)]
-    arxiv: Annotated[str, Str(pattern=r"^\d{4}\.\d{4,5}$")] | None = None
+    arxiv: Annotated[str, ARXIV_ID] | None = None
     url: Url | None = None
     source: Text
 
@@ -231,5 +243,3 @@ def _repeated(ids: Iterable[str]) -> Iterator[tuple[int, str]]:
 def _in_future(loc: Sequence[str | int], row: str, value: str, limit: str, what: str) -> Iterator[Fault]:
     if value > limit:
         yield loc, f'{row}field "{loc[-1]}": "{value}" lies after {what} ({limit}); mend the date'
-
-

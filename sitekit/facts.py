@@ -221,7 +221,7 @@ def _shape_of_size(facts: Facts, billions: float) -> Architecture:
     dense = {
         m.parameters.total: m.architecture
         for m in facts.models.values()
-        if m.parameters and m.architecture and m.architecture.vocabulary and not m.experts
+        if m.parameters and m.architecture and m.architecture.is_complete and not m.experts
     }
     size = min(dense, key=lambda total: abs(total - billions), default=0)
     if not size or abs(size - billions) > billions / 3:

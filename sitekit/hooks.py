@@ -130,9 +130,13 @@ def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, 
     context.update(more)  # type: ignore[typeddict-item]
 
 
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    return blocks.name_toggles(output)
+
+
 def on_post_template(output: str, template_name: str, config: MkDocsConfig) -> str:
     # a sitemap needs the site's address; an empty output is not written
-    return "" if template_name.startswith("sitemap.xml") and not config.site_url else output
+    return "" if template_name.startswith("sitemap.xml") and not config.site_url else blocks.name_toggles(output)
 
 
 def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: Any) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
+
+from sitekit.rows import Row
 
 GB = 1e9
 BF16 = 2.0  # bytes a number
@@ -24,14 +26,13 @@ BF16_ADAMW = 8.0  # everything in BF16: weight 2 + gradient 2 + two moments 4
 BF16_ADAM_8BIT = 6.0  # weight 2 + gradient 2 + two moments in 8 bits each
 
 
-class Architecture(BaseModel):
+class Architecture(Row):
     """The sizes of a Transformer that memory depends on, named as papers name them.
 
     Either `kv_heads` and `head_dim` (multi-head and grouped-query attention), or `latent` and `rope_dim`
     (multi-head latent attention, which caches one latent vector and one rotary key for all heads).
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     layers: PositiveInt
     heads: PositiveInt
     kv_heads: PositiveInt | None = None
@@ -55,6 +56,11 @@ class Architecture(BaseModel):
         if not 0 <= self.windowed_layers <= self.layers or bool(self.window) != bool(self.windowed_layers):
             raise ValueError("window and windowed_layers go together, and windowed_layers is at most layers")
         return self
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every weight can be counted: of a dense model with grouped or separate heads."""
+        return bool(self.hidden and self.ffn and self.vocabulary and self.kv_heads)
 
     @property
     def attention(self) -> str:

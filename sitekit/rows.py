@@ -34,7 +34,7 @@ class Row(BaseModel):
     @classmethod
     def _known_or_absent(cls, value: object) -> object:
         if value is None or (isinstance(value, str) and value.lower() in ("", "unknown", "n/a", "none", "?")):
-            raise ValueError("is no value; a value is known or its line is absent: delete the line")
+            raise ValueError("says nothing; a value is known or absent: delete the line")
         return value
 
 
@@ -52,7 +52,7 @@ class Sheet(Generic[Shape]):
         _raise(self.name, [(_line(self.node, loc), what) for loc, what in faults])
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML whose dates stay text."""
 
     yaml_implicit_resolvers = {
@@ -64,17 +64,20 @@ class _Loader(yaml.SafeLoader):
 def read(root: Path, name: str, shape: type[Shape]) -> Sheet[Shape]:
     """The file `name` under `root`, as `shape`. Raises FactError with all its faults."""
     try:
-        loader = _Loader((root / name).read_text(encoding="utf-8"))
+        text = (root / name).read_text(encoding="utf-8")
+        loader = Loader(text)
         node = loader.get_single_node()
         data = loader.construct_document(node) if node else None
     except FileNotFoundError:
         raise FactError(f"{name}: there is no such file under {root}") from None
     except UnicodeDecodeError as error:
         raise FactError(f"{name}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = f"character U+{error.character:04X} is not allowed; delete it"
+        raise FactError(f"{name}:{line}: {what}") from None
     except yaml.MarkedYAMLError as error:
         raise FactError(_malformed(name, error)) from None
-    except yaml.YAMLError as error:
-        raise FactError(f"{name}: not valid YAML: {error}; delete that character") from None
     if node is None:
         raise FactError(f"{name}: the file is empty; restore its rows from the history")
 
@@ -90,7 +93,7 @@ def read(root: Path, name: str, shape: type[Shape]) -> Sheet[Shape]:
 def near(word: str, known: Iterable[str]) -> str:
     """The remedy for a wrong name: `did you mean "…"?`, or the names that there are."""
     known = list(known)
-    alike = get_close_matches(word, known, 3, 0.5)
+    alike = get_close_matches(word, known, 3)
     quoted = ", ".join(f'"{name}"' for name in alike or known)
     return f"did you mean {quoted}?" if alike else f"use one of: {quoted}"
 
@@ -150,25 +153,36 @@ def _line(node: yaml.Node, loc: Loc) -> int:
 # --- pydantic's side -----------------------------------------------------------------------------
 
 
+WRONG_TYPE = {
+    "int_type": "is not a whole number",
+    "float_type": "is not a number",
+    "string_type": "is not text; put quotes around it",
+    "bool_type": "is not true or false",
+    "list_type": "is not a list; write [one, two], or lines that start with -",
+    "too_short": "is empty; give at least one",
+}
+
+
 def _tell(error: ErrorDetails, data: Any, shape: type[BaseModel]) -> str:
     """One fault as a sentence: row, field, value, and what is allowed instead."""
     loc, given, kind = error["loc"], error["input"], error["type"]
     end = next((i for i, part in enumerate(loc) if isinstance(part, int)), -1) + 1  # 0: outside any row
-    row, field = _row_label(data, loc[:end]), ".".join(str(part) for part in loc[end:])
-    what = error["msg"].removeprefix("Value error, ")
+    row, field = _row_label(data, loc[:end]), ".".join(part for part in loc[end:] if isinstance(part, str))
+    place = f'{row}field "{field}": ' if field else row
     if kind == "missing":
         return f'{row}field "{field}" is missing; add it'
     if kind == "extra_forbidden":
         return f'{row}field "{field}" is unknown; {near(str(loc[-1]), _fields_at(shape, loc[:-1]))}'
-    if kind == "literal_error":
+    if kind == "model_type":
+        what = f"is not made of fields; write lines of {', '.join(_fields_at(shape, loc))}"
+    elif kind == "literal_error":
         allowed = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
         what = f"is not allowed; use one of: {allowed}"
-    elif kind == "string_pattern_mismatch":
-        what = f"is not allowed; it must match {error['ctx']['pattern']}"
-    elif kind != "value_error":
-        what = "is not allowed; it " + what.removeprefix("Input ")
-    place = f'{row}field "{field}": ' if field else row
-    return f"{place}{what}" if isinstance(given, (dict, list)) else f'{place}"{given}" {what}'
+    else:
+        said = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        what = WRONG_TYPE.get(kind, said)
+    shown = "" if given is None or isinstance(given, (dict, list)) else f'"{given}" '
+    return place + shown + what
 
 
 def _row_label(data: Any, loc: Loc) -> str:

@@ -56,26 +56,22 @@ def _ask_patiently(url: str, timeout: float, tries: int, pause: float) -> Answer
 
 
 def _ask(url: str, timeout: float) -> tuple[Answer, bool]:
-    """One try, and whether another could change the answer. HEAD is cheap, but some servers only know GET."""
-    answer = Answer(url, "dead")
+    """One try, and whether its answer is final. HEAD is cheap, but some servers only know GET."""
+    address = quote(url, safe=SAFE)
+    code = 0
     for method in ("HEAD", "GET"):
+        request = urllib.request.Request(address, method=method, headers={"User-Agent": AGENT})
         try:
-            request = urllib.request.Request(
-                quote(url, safe=SAFE), method=method, headers={"User-Agent": AGENT}
-            )
             with urllib.request.urlopen(request, timeout=timeout) as response:
-                moved = response.url.rstrip("/") != url.rstrip("/")
-                return Answer(url, "moved", f"to {response.url}") if moved else Answer(url, "alive"), True
+                if response.url.rstrip("/") == address.rstrip("/"):
+                    return Answer(url, "alive"), True
+                return Answer(url, "moved", f"to {response.url}"), True
         except urllib.error.HTTPError as error:
             error.close()
-            answer = Answer(url, "dead", f"{error.code} {_phrase(error.code)}")
-            if error.code in REFUSALS:
-                answer = Answer(url, "not checked", answer.detail)
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            code = error.code
+        except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             return Answer(url, "dead", str(reason) or type(error).__name__), False
-    return answer, not answer.detail.startswith("5")
-
-
-def _phrase(code: int) -> str:
-    return HTTPStatus(code).phrase if code in HTTPStatus._value2member_map_ else "unknown status"
+    known = code in HTTPStatus.__members__.values()
+    detail = f"{code} {HTTPStatus(code).phrase if known else 'unknown status'}"
+    return Answer(url, "not checked" if code in REFUSALS else "dead", detail), code < 500

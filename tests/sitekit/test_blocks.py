@@ -21,7 +21,7 @@ def test_an_image_with_a_caption_becomes_a_figure_with_inline_svg() -> None:
     html = '<p><img alt="A &quot;b&quot;" src="a.svg" /></p>\n<p><em>The point, <code>x</code>.</em></p>\n<p>After</p>'
     figure = blocks.figures(html, {"a.svg": SVG}.get)
     assert figure == (
-        '<figure>\n<svg viewBox="0 0 9 9" class="fig" role="img" aria-label="A &quot;b&quot;">'
+        '<figure>\n<svg viewBox="0 0 9 9" class="fig" role="img" style="max-width:10px" aria-label="A &quot;b&quot;">'
         '<defs><marker id="fig1-m"/></defs><path class="line" marker-end="url(#fig1-m)"/><use href="#fig1-m"/></svg>'
         "\n<figcaption>The point, <code>x</code>.</figcaption>\n</figure>\n<p>After</p>"
     )
