@@ -109,7 +109,7 @@ def code(html: str) -> str:
 
     Those are most of a block: leaving them out makes its HTML about half as heavy.
     """
-    return PLAIN.sub(r"\1", re.sub(r"<pre>(?:<span></span>)?<code", '<pre tabindex="0"><code', html))
+    return PLAIN.sub(r"\1", re.sub(r"<pre\b([^>]*)>(?:<span></span>)?", r'<pre\1 tabindex="0">', html))
 
 
 def name_toggles(html: str) -> str:

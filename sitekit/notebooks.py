@@ -126,14 +126,14 @@ def _place(notebook: Notebook, index: int) -> str:
 def normalised(notebook: Notebook) -> Notebook:
     """A copy without anything that executing it again, or elsewhere, would change."""
     clean = copy.deepcopy(notebook)
-    clean.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    clean.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     clean.nbformat_minor = 5  # the first version in which cells have ids
     taken: set[str] = set()
     for number, cell in enumerate(clean.cells, 1):
         if cell.get("id", "") in taken | {""}:
             cell["id"] = f"cell-{number}"
         taken.add(cell["id"])
-        cell.metadata = nbformat.from_dict({k: cell.metadata[k] for k in CELL_METADATA if k in cell.metadata})
+        cell.metadata = {key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata}
         if cell.cell_type == "code":
             cell.execution_count = None
             cell.outputs = _clean_outputs(cell.outputs)
@@ -153,7 +153,7 @@ def _clean_outputs(outputs: list[Any]) -> list[Any]:
             if not output.text:
                 continue
         if "data" in output:
-            output.metadata = nbformat.from_dict({})
+            output.metadata = {}
             output.data.pop("application/vnd.jupyter.widget-view+json", None)
             for kind, value in output.data.items():
                 if kind.startswith("text/"):
@@ -244,8 +244,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("paths", nargs="+", type=Path, help="notebooks, or folders of notebooks")
     parser.add_argument("--write", action="store_true", help="store what the cells print")
     options = parser.parse_args(arguments)
-    failed = False
-    for path in find(options.paths):
+    found = list(find(options.paths))
+    failed = not found
+    if failed:
+        print(f"no notebooks in {', '.join(map(str, options.paths))}; name a folder that holds some")
+    for path in found:
         start = time.monotonic()
         try:
             messages = check(path, options.write)

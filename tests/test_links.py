@@ -10,6 +10,8 @@ import ast
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,11 +34,11 @@ GOLDEN = HERE / "golden/links"
 
 def read_cases() -> Iterator[Any]:
     for path in sorted(GOLDEN.glob("*.yml")):
-        golden = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for case in golden.get("cases", ()):
-            case["files"] = golden.get("files", {}) | case.get("files", {})
+        common = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for case in common.pop("cases", ()):
+            case["files"] = common.get("files", {}) | case.get("files", {})
             case["faults"] = case.get("faults", [case["fault"]] if "fault" in case else [])
-            yield pytest.param({**golden, **case}, id=f"{path.stem}: {case['name']}")
+            yield pytest.param(common | case, id=f"{path.stem}: {case['name']}")
 
 
 CASES = list(read_cases())
@@ -47,12 +49,12 @@ def plant(case: dict[str, Any], root: Path) -> Path:
     for name, content in case["files"].items():
         if content is None:  # a common file that this case goes without
             continue
-        text = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
-        if "page" in case and name.endswith(".html") and not text.startswith("<!"):
-            text = case["page"].replace("BODY", text.rstrip("\n"))
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        if isinstance(content, (dict, list)):
+            content = json.dumps(content, indent=1, ensure_ascii=False)
+        if "page" in case and name.endswith(".html") and not content.startswith("<!"):
+            content = case["page"].replace("BODY", content.rstrip("\n"))
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return root
 
 
@@ -71,7 +73,7 @@ def test_says_exactly_what_is_wrong(case: dict[str, Any], tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_message_names_the_planted_target(case: dict[str, Any]) -> None:
-    planted = json.dumps(case["files"], ensure_ascii=False).replace("\\\\", "\\")
+    planted = json.dumps(case["files"], ensure_ascii=False, default=str).replace("\\\\", "\\")
     for message in case["faults"]:
         target = re.search(r': [^"]+ "(.*?)": ', message)[1].strip("[]").removeprefix("../")
         assert target in planted
@@ -112,7 +114,7 @@ def test_source_set(value: str, addresses: list[str]) -> None:
 
 def test_collects_external_addresses_with_their_places(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(
-        "See <https://example.org/a#b>,\n[your own](http://localhost:8000) and [the paper](https://arxiv.org/abs/1706.03762).\n"
+        "See <https://example.org/a#b>,\n[your own](https://localhost:8000) and [the paper](https://arxiv.org/abs/1706.03762).\n"
     )
     (tmp_path / "mkdocs.yml").write_text("nav:\n  - Source: https://example.org/source\n")
     assert links.collect_external(tmp_path) == [
@@ -140,10 +142,44 @@ def test_command_prints_each_fault_and_fails(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--site"], ['404.html:1: link "/handbook/": no such file']),
+        (["--base", "/handbook/", "--site"], []),
+        (
+            ["--offline"],
+            [
+                '404.html:1: link "/handbook/": an absolute path leads to the root of the disk; make it relative',
+                'index.html:1: link ".": a folder: opened from a disk, it only lists its files; did you mean "index.html"?',
+            ],
+        ),
+    ],
+)
+def test_command_checks_a_site(
+    arguments: list[str], found: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = '<html lang="en"><title>A page</title><h1>A page</h1><a href="{}">Home</a></html>'
+    (tmp_path / "index.html").write_text(page.format("."))
+    (tmp_path / "404.html").write_text(page.format("/handbook/"))
+    assert main([*arguments, str(tmp_path)]) == bool(found)
+    assert capsys.readouterr().out.splitlines()[:-1] == found
+
+
+def test_command_runs_as_a_module(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("[That](REEDME.md)")
+    command = [sys.executable, "-m", "sitekit.links", "--root", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "README.md:1" in done.stdout
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--site", "no-site"], "no-site: no such folder; build the site first"),
-        (["--base", "handbook"], '--base "handbook": begin and end it with /'),
+        (["--offline", "no-site"], "no-site: no such folder; build the site first"),
+        (["--base", "handbook/"], '--base "handbook/": begin and end it with /'),
+        (["--base", "/handbook"], '--base "/handbook": begin and end it with /'),
     ],
 )
 def test_command_explains_wrong_options(

@@ -80,9 +80,9 @@ class _Reader(HTMLParser):
             elif name in ID_LISTS:
                 at = self.here(value)
                 self.page.references += [Link(target, at, name) for target in value.split()]
-            elif name in STYLED and "url(" in value:
+            elif name in STYLED:
                 self.page.add(read_css(value, self.here(value)))
-        if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
+        if values.get("http-equiv", "").lower() == "refresh":
             self.page.redirects = True
             _, _, target = values.get("content", "").partition("=")
             self.page.links.append(Link(target.strip(" '\""), self.here(), "meta refresh"))
@@ -104,7 +104,7 @@ class _Reader(HTMLParser):
     def here(self, value: str = "") -> Place:
         """The place of the tag that is being read, or within it of an attribute's value."""
         tag = self.get_starttag_text() or ""
-        before = tag.count("\n", 0, max(tag.find(value), 0)) if value else 0
+        before = tag.count("\n", 0, max(tag.find(value), 0))
         return self.start.down(self.getpos()[0] - 1 + before)
 
     def _identify(self, tag: str, values: dict[str, str]) -> None:

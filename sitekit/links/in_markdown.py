@@ -30,13 +30,13 @@ def read_markdown(text: str, where: Place) -> Page:
         text = "\n" * front[0].count("\n") + text[front.end() :]
     env: dict[str, Any] = {}
     tokens = _parser().parse(text, env)
-    for before, token in zip([None, *tokens], tokens, strict=False):
+    for index, token in enumerate(tokens):
         at = where.down(token.map[0] if token.map else 0)
         if token.type == "html_block":
             page.add(read_html(token.content, at))
+        elif token.type == "heading_open":
+            page.headings.append(Heading(_plain(tokens[index + 1]), at))
         elif token.type == "inline":
-            if before and before.type == "heading_open":
-                page.headings.append(Heading(_plain(token), at))
             _read_inline(token, at, page)
     _read_definitions(env, where, page)
     return page
@@ -62,22 +62,20 @@ def _read_inline(block: Token, where: Place, page: Page) -> None:
 
 def _read_definitions(env: dict[str, Any], where: Place, page: Page) -> None:
     """Add the targets of `[label]: target` lines. GitHub takes `[^1]: text` for a footnote, and so do we."""
+    twice = Complaint("defined twice: the code host takes the first, the site the last", "keep one")
     for label, definition in env.get("references", {}).items():
         if not label.startswith("^"):
             page.links.append(Link(definition["href"], where.down(definition["map"][0])))
-    twice = Complaint("defined twice: the code host takes the first, the site the last", "keep one")
     for again in env.get("duplicate_refs", []):
-        link = Link(f"[{again['label'].lower()}]", where.down(again["map"][0]), "reference")
-        page.faults.append(twice.about(link))
+        if not again["label"].startswith("^"):
+            name = f"[{again['label'].lower()}]"
+            page.faults.append(twice.about(Link(name, where.down(again["map"][0]), "reference")))
 
 
 def _plain(heading: Token) -> str:
     """A heading's text without its marks, as the code host reads it for the anchor."""
-    return "".join(
-        "\n" if child.type == "softbreak" else child.content
-        for child in heading.children or []
-        if child.type in ("text", "code_inline", "softbreak")
-    )
+    parts = (child for child in heading.children or [] if child.type in ("text", "code_inline"))
+    return "".join(child.content for child in parts)
 
 
 # --- front matter --------------------------------------------------------------------------------
@@ -130,7 +128,7 @@ def _noting(rule: Any, complain: bool = False) -> Any:
     def run(state: StateInline, silent: bool) -> bool:
         start, count = state.pos, len(state.tokens)
         matched: bool = rule(state, silent)
-        if matched and not silent:
+        if matched:
             at = max(start, state.src.rfind("](", start, state.pos))
             for token in state.tokens[count:]:
                 token.meta.setdefault("offset", at)

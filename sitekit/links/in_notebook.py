@@ -31,16 +31,12 @@ def read_notebook(text: str, where: Place) -> Page:
 
 def _read_cell(cell: dict[str, Any], where: Place) -> Page:
     page = Page()
-    if cell["cell_type"] == "markdown":
-        page = read_markdown(_text(cell["source"]), where)
+    # the format stores a text as one string or as a list of lines: join takes both
+    if cell.get("cell_type") == "markdown":
+        page = read_markdown("".join(cell.get("source", "")), where)
         attached = {f"attachment:{name}" for name in cell.get("attachments", ())}
         page.links = [link for link in page.links if link.target not in attached]
     for output in cell.get("outputs", ()):
-        html = _text(output.get("data", {}).get("text/html", ""))
+        html = "".join(output.get("data", {}).get("text/html", ""))
         page.add(read_html(html, replace(where, output=True)))
     return page
-
-
-def _text(source: str | list[str]) -> str:
-    """A cell's text, which the format stores as one string or as a list of lines."""
-    return source if isinstance(source, str) else "".join(source)

@@ -43,9 +43,9 @@ def read_nav(text: str) -> Nav:
             nav.where = _place(key.start_mark)
             nav.entries = _entries(value)
         elif key.value == "exclude_docs":
-            nav.excluded = GitIgnoreSpec.from_lines(value.value.splitlines())
+            nav.excluded = _patterns(value)
         elif key.value == "not_in_nav":
-            nav.unlisted = GitIgnoreSpec.from_lines(value.value.splitlines())
+            nav.unlisted = _patterns(value)
     return nav
 
 
@@ -55,6 +55,10 @@ def _entries(node: yaml.Node) -> list[Link]:
     if isinstance(node, yaml.MappingNode):
         return [entry for _, value in node.value for entry in _entries(value)]
     return [entry for item in node.value for entry in _entries(item)]
+
+
+def _patterns(node: yaml.Node) -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(node.value.splitlines() if isinstance(node, yaml.ScalarNode) else [])
 
 
 def _place(mark: yaml.Mark | None) -> Place:

@@ -70,11 +70,19 @@ def read_repository(root: Path) -> Repository:
         room = path.split("/")[0] if "/" in path else ""
         if room not in ROOMS or not path.endswith((".md", ".ipynb")) or "/." in path:
             continue
-        text = (root / path).read_text(encoding="utf-8")
-        read = read_notebook if path.endswith(".ipynb") else read_markdown
-        pages[path] = read(text, Place(path))
+        pages[path] = _read_page((root / path).read_bytes(), path)
     nav = read_nav(config.read_text(encoding="utf-8")) if config.is_file() else Nav()
     return Repository(tree, pages, nav, ignored)
+
+
+def _read_page(content: bytes, path: str) -> Page:
+    where = Place(path)
+    try:
+        text = content.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        link = Link(path, where.down(content.count(b"\n", 0, error.start)), "page")
+        return Page(faults=[Complaint("not UTF-8", "save it in that encoding").about(link)])
+    return read_notebook(text, where) if path.endswith(".ipynb") else read_markdown(text, where)
 
 
 def check(repository: Repository) -> Report:

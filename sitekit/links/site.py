@@ -126,11 +126,18 @@ def follow(site: Site, source: str, path: str) -> str:
     if found in site.tree.folders:
         return _index(site, source, path, found)
     if found not in site.tree.files:
-        near = site.tree.nearest(found)
-        if near and near.endswith("/") and site.base is None:
-            near += HOME
-        raise Complaint("no such file", did_you_mean(relative(near, source, path) if near else None))
+        raise Complaint("no such file", did_you_mean(_nearest(site, source, path, found)))
     return found
+
+
+def _nearest(site: Site, source: str, path: str, missing: str) -> str | None:
+    """The file or folder that was probably meant, in the form that `path` has."""
+    near = site.tree.nearest(missing)
+    if near is None:
+        return None
+    if path.startswith("/"):
+        return f"{site.base}{near}"
+    return relative(near + HOME if near.endswith("/") and site.base is None else near, source, path)
 
 
 def _below(base: str | None, source: str, path: str) -> str:

@@ -14,12 +14,13 @@ from playwright.sync_api import Browser, Page
 from sitekit.layers import LAYERS
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_are_accessible(site: Path, serve: Callable[[Path], str], browser: Browser, scheme: str) -> None:
+def test_pages_are_accessible(
+    site: Path, hosted_site: Path, serve: Callable[[Path], str], browser: Browser, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     found = {}
     for path in pages_of(site):
-        page.goto(serve(site) + path)
+        page.goto(serve(hosted_site if path == "404.html" else site) + path)
         if lines := violations(page):
             found[path] = lines
     context.close()

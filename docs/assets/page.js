@@ -1,7 +1,9 @@
 // @ts-check
 "use strict";
 /**
- * What a reader has finished: kept in this browser, sent nowhere.
+ * What pages do beyond showing text: remember what a reader has finished, copy code, fold, focus.
+ *
+ * Progress is kept in this browser and sent nowhere:
  *
  *   <reader-progress step="docs/llms/README.md"></reader-progress>   on a page: a button that ticks it off
  *   <reader-progress></reader-progress>                              on the landing page: all steps, export, import, clear
@@ -126,8 +128,33 @@ class ReaderProgress extends HTMLElement {
 
 customElements.define("reader-progress", ReaderProgress);
 
+// --- code blocks: a button that copies ------------------------------------------------------------
+
+for (const code of document.querySelectorAll(".highlight pre > code")) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
+  button.setAttribute("aria-live", "polite"); // so that "Copied" is heard
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText((code.textContent ?? "").trimEnd());
+      button.textContent = "Copied";
+    } catch {
+      getSelection()?.selectAllChildren(code); // no access to the clipboard: leave the last step to the reader
+      button.textContent = "Selected";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  };
+  code.closest(".highlight")?.append(button);
+}
+
+// --- narrow screens --------------------------------------------------------------------------------
+
 // The table of contents is beside the text on wide screens, folded above it on narrow ones.
 const wide = matchMedia("(min-width: 76.25em)");
 const fold = () => document.querySelectorAll(".page-toc").forEach((/** @type {any} */ toc) => (toc.open = wide.matches));
 wide.addEventListener("change", fold);
 fold();
+
+// Material focuses the search field when its icon is clicked; by keyboard the checkbox behind it is pressed.
+document.getElementById("__search")?.addEventListener("change", ({ target }) => {
+  if (/** @type {HTMLInputElement} */ (target).checked) document.forms.namedItem("search")?.query.focus();
+});
