@@ -108,9 +108,9 @@ def check_link(repository: Repository, source: str, target: str) -> None:
     check_local(target)
     path, fragment = split(target)
     found = _find(repository, source, path, target)
-    if repository.publishes(source) and found != source:
+    if repository.publishes(source):
         found = _find_on_site(repository, found)
-    elif found in repository.tree.folders:
+    else:
         found = _index(repository.tree, found) or found
     anchors = repository.anchors.get(found)
     if anchors is not None and not is_top(fragment) and fragment not in anchors:
