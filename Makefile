@@ -24,7 +24,7 @@ serve: .venv/site  ## set up, then serve the site with live reload
 	@$(BIN)/mkdocs serve --no-strict --dev-addr 127.0.0.1:$(PORT)
 
 build: .venv/site  ## build the site, strictly, into site/
-	@$(BIN)/mkdocs build --quiet
+	@$(BIN)/mkdocs build
 
 offline: .venv/site  ## build the site for reading from a folder: site-offline/ and its .zip
 	@$(BIN)/python -m sitekit.offline

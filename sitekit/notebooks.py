@@ -32,7 +32,8 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # What authors write into a cell's metadata: the alt text of its image, tags, and the wrong answers that
 # an exercise must refuse. Everything else is left there by editors.
 CELL_METADATA = ("alt", "tags", "wrong")
-# matplotlib says this once, in the first cell that imports it on a new machine
+# matplotlib writes when it drew, and on a new machine says once that it looks for fonts
+SVG_DATE = re.compile(r"\s*<dc:date>.*?</dc:date>")
 FONT_CACHE = re.compile(r"^Matplotlib is building the font cache.*\n?", re.MULTILINE)
 
 Notebook = Any  # nbformat's dictionary with attributes, which has no types
@@ -158,6 +159,8 @@ def _clean_outputs(outputs: list[Any]) -> list[Any]:
             for kind, value in output.data.items():
                 if kind.startswith("text/"):
                     output.data[kind] = _same_everywhere(value)
+                if kind == "image/svg+xml":
+                    output.data[kind] = SVG_DATE.sub("", value)
         clean.append(output)
     return clean
 

@@ -23,7 +23,8 @@ def build(root: Path, target: Path) -> None:
     """
     # an address would make pages point there
     settings = {**os.environ, "OFFLINE": "true", "SITE_URL": ""}
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(target)]
+    # not --quiet: that would also silence, and so let pass, what strict mode is there to catch
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(target)]
     subprocess.run(command, cwd=root, env=settings, check=True)
     for pattern in NOT_NEEDED:
         for path in target.rglob(pattern):

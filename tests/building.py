@@ -14,7 +14,7 @@ PLACES = ("docs", "labs", "sitekit", "mkdocs.yml")
 def mkdocs_build(root: Path, target: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run the strict build as `make build` does, and give back what it printed."""
     return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(target)],
+        [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(target)],
         cwd=root,
         env={**os.environ, "SITE_URL": "", "REPO_URL": "", "NO_MKDOCS_2_WARNING": "true", **settings},
         capture_output=True,

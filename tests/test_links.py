@@ -88,7 +88,7 @@ def test_every_complaint_in_the_source_is_planted() -> None:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Complaint":
                 complaints += 1
                 words = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
-                assert any(all(word in message for word in words) for message in messages), words
+                assert words and any(all(word in message for word in words) for message in messages), words
     assert complaints > 40
 
 
@@ -188,6 +188,12 @@ def test_command_explains_wrong_options(
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_command_does_not_praise_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--root", str(tmp_path)])
+    assert "no pages here" in capsys.readouterr().err
 
 
 # --- the network, played by a server of our own --------------------------------------------------

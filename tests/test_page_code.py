@@ -71,7 +71,7 @@ def test_code_prints_what_the_page_shows(path: Path) -> None:
 
 def test_a_wrong_output_is_caught() -> None:
     page = "```python\nx = 2\nprint(x)\n```\n\n```text\n2\n```\n\nText.\n\n```python\nprint(x + 1)\n```\n\n```text\n4\n```\n"
-    assert [line.split("\n")[0] for line in differences("a.md", page)] == ["a.md:12: prints"]
+    assert [line.split("\n")[0] for line in differences("a.md", page)] == ["a.md:13: prints"]
 
 
 def test_broken_code_is_caught() -> None:

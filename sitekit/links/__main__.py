@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         report = report_repository(folder)
     else:
         report = report_site(folder, options.base if options.site else None)
+    if not report.files:
+        parser.error(f"{folder}: no pages here; name the root of the repository, or a built site")
     return _ask(report) if options.online else _tell(report)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from urllib.parse import unquote, urlsplit
 
@@ -91,9 +91,16 @@ def split(target: str) -> tuple[str, str]:
     return unquote(rest.partition("?")[0]), unquote(fragment)
 
 
-def is_top(fragment: str) -> bool:
-    """Whether every page has this fragment: its top, or a text that the browser shall look for."""
-    return fragment in ("", "top") or fragment.startswith(":~:")
+def check_anchor(target: str, anchors: Collection[str]) -> None:
+    """Raise Complaint if the page that `target` leads to, which has these anchors, lacks the fragment.
+
+    Every page has its top, and a browser looks for the text of `#:~:text=…` itself.
+    """
+    written = target.partition("#")[0]
+    fragment = split(target)[1]
+    if fragment not in ("", "top", *anchors) and not fragment.startswith(":~:"):
+        near = nearest(fragment, anchors)
+        raise Complaint("no such anchor", did_you_mean(f"{written}#{near}" if near else None))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -12,13 +12,12 @@ from pathspec import GitIgnoreSpec
 
 from sitekit.labs import PUBLISHED as LAB_SUFFIXES
 from sitekit.links.addresses import (
+    check_anchor,
     check_external,
     check_local,
     did_you_mean,
     externals,
     is_external,
-    is_top,
-    nearest,
     split,
 )
 from sitekit.links.in_markdown import read_markdown
@@ -106,17 +105,13 @@ def check_link(repository: Repository, source: str, target: str) -> None:
         check_external(target)
         return
     check_local(target)
-    path, fragment = split(target)
-    found = _find(repository, source, path, target)
+    found = _find(repository, source, split(target)[0], target)
     if repository.publishes(source):
         found = _find_on_site(repository, found)
     else:
         found = _index(repository.tree, found) or found
-    anchors = repository.anchors.get(found)
-    if anchors is not None and not is_top(fragment) and fragment not in anchors:
-        near = nearest(fragment, anchors)
-        written = target.partition("#")[0]
-        raise Complaint("no such anchor", did_you_mean(f"{written}#{near}" if near else None))
+    if found in repository.anchors:
+        check_anchor(target, repository.anchors[found])
 
 
 def _find(repository: Repository, source: str, path: str, target: str) -> str:
@@ -134,6 +129,8 @@ def _find(repository: Repository, source: str, path: str, target: str) -> str:
             raise Complaint("Git ignores this file, so the code host does not have it")
         near = tree.nearest(found)
         raise Complaint("no such file", did_you_mean(relative(near, source, target) if near else None))
+    if found in tree.files and path.endswith("/"):
+        raise Complaint("a file is no folder", "take the closing slash away")
     return found
 
 
@@ -160,9 +157,7 @@ def _repeated_anchors(page: Page) -> Iterator[Fault]:
     first: dict[str, Place] = {}
     for anchor, link in named:
         if anchor in first:
-            complaint = Complaint(
-                f'the anchor "#{anchor}" is taken by {first[anchor]}', "rename one of the two"
-            )
+            complaint = Complaint(f'the anchor "#{anchor}" is taken by {first[anchor]}', "rename one")
             yield complaint.about(link)
         first.setdefault(anchor, link.where)
 

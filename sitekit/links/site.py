@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sitekit.links.addresses import (
+    check_anchor,
     check_external,
     check_local,
     did_you_mean,
     externals,
     is_external,
-    is_top,
     nearest,
     split,
 )
@@ -28,9 +28,8 @@ from sitekit.links.records import Complaint, Fault, Link, Page, Place, Report
 from sitekit.links.tree import Tree, leaves, relative, resolve, walk
 
 HOME = "index.html"
-ANYWHERE = (
-    "404.html"  # a server shows it at whatever address was asked for, so its links must not be relative
-)
+# A server shows this page at whatever address was asked for, so its links must not be relative.
+ANYWHERE = "404.html"
 
 
 @dataclass(frozen=True)
@@ -100,15 +99,9 @@ def check_link(site: Site, source: str, link: Link) -> None:
         check_external(link.target)
         return
     check_local(link.target)
-    path, fragment = split(link.target)
-    found = follow(site, source, path)
-    if is_top(fragment) or not found.endswith((".html", ".svg")):
-        return
-    anchors = {name for name, _ in site.pages[found].ids}
-    if fragment not in anchors:
-        near = nearest(fragment, anchors)
-        written = link.target.partition("#")[0]
-        raise Complaint("no such anchor", did_you_mean(f"{written}#{near}" if near else None))
+    found = follow(site, source, split(link.target)[0])
+    if found.endswith((".html", ".svg")):
+        check_anchor(link.target, {name for name, _ in site.pages[found].ids})
 
 
 def follow(site: Site, source: str, path: str) -> str:
@@ -116,9 +109,7 @@ def follow(site: Site, source: str, path: str) -> str:
     if path.startswith("/"):
         found = resolve("", _below(site.base, source, path))
     elif source == ANYWHERE and path:
-        raise Complaint(
-            "a relative link in a page that is shown at any address", "begin it with the site's base"
-        )
+        raise Complaint("a relative link in a page that is shown anywhere", "begin it with the site's base")
     else:
         found = resolve(source, path)
     if leaves(found):
@@ -127,6 +118,8 @@ def follow(site: Site, source: str, path: str) -> str:
         return _index(site, source, path, found)
     if found not in site.tree.files:
         raise Complaint("no such file", did_you_mean(_nearest(site, source, path, found)))
+    if path.endswith("/"):
+        raise Complaint("a file is no folder", "take the closing slash away")
     return found
 
 
@@ -148,7 +141,7 @@ def _below(base: str | None, source: str, path: str) -> str:
         raise Complaint("an absolute path leads elsewhere under another base", "make it relative")
     if not path.startswith(base):
         raise Complaint(f'leads out of the site, whose base is "{base}"')
-    return path.removeprefix(base) or "."
+    return path.removeprefix(base)
 
 
 def _index(site: Site, source: str, path: str, folder: str) -> str:
@@ -156,22 +149,21 @@ def _index(site: Site, source: str, path: str, folder: str) -> str:
     if index not in site.tree.files:
         raise Complaint("a folder without index.html")
     if site.base is None:
-        raise Complaint("a folder: opened from a disk, it only lists its files",
-                        did_you_mean(relative(index, source, path)))  # fmt: skip
+        advice = did_you_mean(relative(index, source, path))
+        raise Complaint("a folder: opened from a disk, it only lists its files", advice)
     if posixpath.basename(path) not in ("", ".", ".."):
         raise Complaint("a folder without its closing slash", did_you_mean(path + "/"))
     return index
 
 
 def _check_ids(page: Page) -> Iterator[Fault]:
-    count = Counter(name for name, _ in page.ids)
     first = dict(reversed(page.ids))
     for name, where in page.ids:
-        if count[name] > 1 and where is not first[name]:
+        if where is not first[name]:
             yield Complaint(f"taken by {first[name]}", "make it unique").about(Link(name, where, "id"))
     for link in page.references:
-        if link.target not in count:
-            yield Complaint("no such id", did_you_mean(nearest(link.target, count))).about(link)
+        if link.target not in first:
+            yield Complaint("no such id", did_you_mean(nearest(link.target, first))).about(link)
 
 
 def _check_head(source: str, page: Page) -> Iterator[Fault]:
@@ -193,11 +185,8 @@ def _orphans(site: Site) -> Iterator[Fault]:
     while waiting:
         source = waiting.pop()
         for link in site.pages[source].links:
-            if link.in_nav and link.kind == "link" and not is_external(link.target):
-                try:
-                    found = follow(site, source, split(link.target)[0])
-                except Complaint:
-                    continue
+            with suppress(Complaint):  # already told
+                found = follow(site, source, split(link.target)[0]) if link.in_nav else ""
                 if found.endswith(".html") and found not in reached:
                     reached.add(found)
                     waiting.append(found)

@@ -60,5 +60,5 @@ def leaves(resolved: str) -> bool:
 def relative(path: str, source: str, like: str = "") -> str:
     """The path as `source` links to it, with `./` if the author writes it so."""
     slash = "/" if path.endswith("/") else ""
-    found = posixpath.relpath(path or ".", posixpath.dirname(source) or ".") + slash
+    found = posixpath.relpath(path, posixpath.dirname(source)) + slash
     return f"./{found}" if like.startswith("./") and not found.startswith(".") else found

@@ -75,7 +75,7 @@ def build(folder: Path) -> float:
     """Seconds of one build, as a process of its own."""
     start = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--no-strict"],
+        [sys.executable, "-m", "mkdocs", "build", "--no-strict"],
         cwd=folder,
         env={"PYTHONPATH": str(folder), "NO_MKDOCS_2_WARNING": "true", "PATH": ""},
         check=True,
