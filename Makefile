@@ -55,7 +55,7 @@ links-online: .venv/site  ## ask the network whether every external link still a
 	@$(BIN)/python -m sitekit.links --online
 
 topic: .venv/site  ## scaffold a topic: make topic NAME=diffusion TITLE="Diffusion models"
-	@$(BIN)/python -m sitekit.layers "$(NAME)" "$(TITLE)"
+	@$(BIN)/python -m sitekit.scaffold "$(NAME)" "$(TITLE)"
 
 bench: .venv/test  ## build times and page weights, side by side with the stock recipe
 	@$(BIN)/python tests/bench/build_time.py

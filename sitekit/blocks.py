@@ -47,7 +47,8 @@ def figures(html: str, read_svg: Callable[[str], str | None]) -> str:
         count += 1
         alt, src, caption = match["alt"], match["src"], match["caption"]
         svg = read_svg(src) if src.endswith(".svg") else None
-        picture = inline_svg(svg, f"fig{count}", unescape(alt)) if svg else match[0][3 : match[0].index("</p>")]
+        image = match[0].removeprefix("<p>").partition("</p>")[0]
+        picture = inline_svg(svg, f"fig{count}", unescape(alt)) if svg else image
         caption = f"\n<figcaption>{caption}</figcaption>" if caption else ""
         return f"<figure>\n{picture}{caption}\n</figure>"
 
@@ -57,10 +58,10 @@ def figures(html: str, read_svg: Callable[[str], str | None]) -> str:
 def inline_svg(svg: str, prefix: str, alt: str) -> str:
     """An SVG file as an element of a page: named by `alt`, its ids made unique, its own colours left out.
 
-    The SVG has passed check_svg. `<title>` and `<desc>` go, because the alt text says the same and a title would pop up as a tooltip.
+    The SVG has passed check_svg. `<title>` and `<desc>` go: the alt text says the same, and a title pops up.
     """
     svg = re.sub(r"\A.*?(?=<svg\b)", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<style>.*?</style>|<title\b.*?</title>|<desc\b.*?</desc>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<(style|title|desc)\b.*?</\1>|<!--.*?-->", "", svg, flags=re.DOTALL)
     head, rest = svg.split(">", 1)
     head = re.sub(r'\s(?:xmlns|role|aria-[a-z]+|class|width|height)="[^"]*"', "", head)
     rest = re.sub(r'\sid="([^"]+)"', rf' id="{prefix}-\1"', rest)
@@ -76,7 +77,9 @@ def check_svg(path: str, svg: str) -> None:
     if not re.search(r'<svg\b[^>]*\bviewBox="', svg):
         raise FigureError(f"{path}: the SVG has no viewBox; add one, so that it scales")
     body = re.sub(r"<style>.*?</style>", "", svg, flags=re.DOTALL)
-    colour = re.search(r'\b(?:fill|stroke|color|stop-color)\s*[=:]\s*"?\s*(#\w+|rgb\S*|hsl\S*|[a-z]+\b)', body)
+    colour = re.search(
+        r'\b(?:fill|stroke|color)\s*[=:]\s*"?\s*(#\w+|rgb\S*|hsl\S*|[a-z]+\b)', body, re.IGNORECASE
+    )
     if colour and colour[1] not in ("none", "currentColor"):
         raise FigureError(
             f"{path}: the colour '{colour[1]}' is fixed; use the classes of docs/assets/figures.css, "
@@ -88,7 +91,7 @@ def check_svg(path: str, svg: str) -> None:
 
 
 def tables(html: str) -> str:
-    """Every table in a box that scrolls sideways and can be focused, so that the keyboard can scroll it too."""
+    """Every table in a box that scrolls sideways and can be focused, so that the keyboard scrolls it too."""
     count = 0
 
     def wrap(match: re.Match[str]) -> str:
@@ -96,7 +99,8 @@ def tables(html: str) -> str:
         count += 1
         first = re.search(r"<th[^>]*>(.*?)</th>", match[0], re.DOTALL)
         name = re.sub(r"<[^>]+>", "", first[1]) if first else ""
-        return f'<div class="table" role="group" aria-label="Table {count}: {name}" tabindex="0">{match[0]}</div>'
+        box = f'<div class="table" role="group" aria-label="Table {count}: {name}" tabindex="0">'
+        return f"{box}{match[0]}</div>"
 
     return re.sub(r"<table>.*?</table>", wrap, html, flags=re.DOTALL)
 
@@ -113,7 +117,7 @@ def code(html: str) -> str:
 
 
 def name_toggles(html: str) -> str:
-    """A name for the two checkboxes behind Material's menu and search, and none of the attributes they may not have."""
+    """Give the two checkboxes behind Material's menu and search names, and take what they may not have."""
     for toggle, name in (("drawer", "Navigation"), ("search", "Search")):
         start = f'<input class="md-toggle" data-md-toggle="{toggle}" type="checkbox" id="__{toggle}"'
         html = html.replace(f'{start} autocomplete="off">', f'{start} aria-label="{name}">')

@@ -16,7 +16,7 @@ from pathlib import Path
 from cogapp import Cog
 from cogapp.cogapp import CogError
 
-from sitekit import facts, layers
+from sitekit import facts, layer_tables, layers
 
 
 class GenerateError(Exception):
@@ -79,9 +79,11 @@ def scope(root: Path, name: str) -> dict[str, Callable[..., str]]:
 
     return {
         **facts.generators(root),
-        "layer_table": lambda topic: layers.layer_table(layers.read_topic(root, topic)),
-        "labs_table": lambda topic: layers.labs_table(layers.read_topic(root, topic), link(f"labs/{topic}")),
-        "doors": lambda topic: layers.doors(
+        "layer_table": lambda topic: layer_tables.layer_table(layers.read_topic(root, topic)),
+        "labs_table": lambda topic: layer_tables.labs_table(
+            layers.read_topic(root, topic), link(f"labs/{topic}")
+        ),
+        "doors": lambda topic: layer_tables.doors(
             layers.read_topic(root, topic), link(f"docs/{topic}"), link(f"labs/{topic}")
         ),
         "figure_style": lambda: figure_style(root),

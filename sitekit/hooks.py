@@ -45,7 +45,7 @@ def on_config(config: MkDocsConfig) -> None:
     config.nav = layers.expand_nav(config.nav or [], topics)
     config.edit_uri = config.edit_uri if config.repo_url else ""
     if config.plugins["material/offline"].config.enabled:
-        # Material's search needs a worker, which browsers refuse on file://; its own plugin would fetch this shim
+        # search needs a worker, which browsers refuse on file://; Material would fetch this shim from afar
         config.extra["polyfills"] = ["assets/iframe-worker.js"]
     use_notebook_template(config)
 
@@ -136,7 +136,9 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 def on_post_template(output: str, template_name: str, config: MkDocsConfig) -> str:
     # a sitemap needs the site's address; an empty output is not written
-    return "" if template_name.startswith("sitemap.xml") and not config.site_url else blocks.name_toggles(output)
+    if template_name.startswith("sitemap.xml") and not config.site_url:
+        return ""
+    return blocks.name_toggles(output)
 
 
 def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: Any) -> None:

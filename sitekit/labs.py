@@ -40,7 +40,8 @@ class RepositoryFiles(Files):
     def get_file_from_path(self, path: str) -> File | None:
         path = posixpath.normpath(path).removeprefix("../docs/")
         names = (path, f"{path}/README.md", f"{path}/index.md")
-        return next((file for name in names if (file := super(RepositoryFiles, self).get_file_from_path(name))), None)
+        find = super().get_file_from_path
+        return next((file for name in names if (file := find(name))), None)
 
 
 def lab_files(labs: Path, config: Any) -> Iterator[File]:
@@ -91,8 +92,9 @@ def read_images(path: Path, name: str) -> dict[str, Image]:
     for i, cell in enumerate(cells, 1):
         for j, output in enumerate(cell.get("outputs", ()), 1):
             if output["output_type"] == "error":
+                said = f"{output['ename']}: {output['evalue']}"
                 raise LabError(
-                    f"{name}, cell {i}: the stored output is an error, {output['ename']}: {output['evalue']}; "
+                    f"{name}, cell {i}: the stored output is an error, {said}; "
                     "mend the cell, then run: make run-labs"
                 )
             image = _image(output.get("data", {}), cell["metadata"].get("alt", ""))
@@ -148,10 +150,11 @@ def image_folder(page: File) -> str:
 def finish(html: str, images: dict[str, Image], folder: str) -> str:
     """The HTML that our notebook template gives, made like the HTML of the site's Markdown pages."""
     html = re.sub(r'<lab-image key="([\d.]+)"></lab-image>', lambda m: images[m[1]].html(folder), html)
-    # mkdocs-jupyter names code blocks after JupyterLab and repeats the source for its own copy button
+    # mkdocs-jupyter ends with a style, repeats code for its copy button, names blocks after JupyterLab
+    html = re.sub(r"\s*<style>.*?</style>\s*\Z", "", html, flags=re.DOTALL)
     html = re.sub(r'<div[^>]*class="clipboard-copy-txt"[^>]*>.*?</div>\n?', "", html, flags=re.DOTALL)
-    html = re.sub(r'<div class="highlight(?:-ipynb)?[^"]*"><pre>(?:<span></span>)?', '<div class="highlight"><pre><code>', html)
-    html = re.sub(r"\n?</pre></div>", "\n</code></pre></div>", html)
+    block = re.compile(r'<div class="highlight[^"]*"><pre>(?:<span></span>)?(.*?)\n?</pre></div>', re.DOTALL)
+    html = block.sub(r'<div class="highlight"><pre><code>\1\n</code></pre></div>', html)
     return re.sub(
         r'<a class="anchor-link" href="([^"]+)">¶</a>',
         r'<a class="headerlink" href="\1" title="Permanent link">¶</a>',

@@ -8,7 +8,6 @@ What is ready is computed from what exists, never typed: a page with front matte
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -130,7 +129,7 @@ def read_front_matter(root: Path, path: str) -> tuple[Front, str]:
     """
     front, body = split_front_matter((root / path).read_text(encoding="utf-8"))
     if not front:
-        raise LayerError(f"{path}:1: no front matter; begin the file with '---', the fields of a layer, '---'")
+        raise LayerError(f"{path}:1: no front matter; begin with '---', the fields of a layer, '---'")
     try:
         return Front.model_validate(_mapping(path, front)), body
     except ValidationError as error:
@@ -187,8 +186,10 @@ def _read_layer(root: Path, topic: str, code: str) -> Layer:
     folder = (root / path).parent
     if code == "L3":
         listed = [lab.file for lab in front.labs]
-        for unlisted in sorted({f.name for f in folder.glob("*.ipynb")} - set(listed)):
-            raise LayerError(f"{path}: '{unlisted}' lies in this folder; list it under 'labs:' in the front matter")
+        for stray in sorted({f.name for f in folder.glob("*.ipynb")} - set(listed)):
+            raise LayerError(
+                f"{path}: '{stray}' lies in this folder; list it under 'labs:' in the front matter"
+            )
     for lab in front.labs:
         lab._ready = (folder / lab.file).is_file()
     return Layer(code, path, front, written=bool(body.strip()))
@@ -198,7 +199,9 @@ def _check_prerequisites(root: Path, layers: list[Layer]) -> None:
     for layer in layers:
         for item in filter(is_page, layer.front.prerequisites):
             if not (root / layer.path).parent.joinpath(item).is_file():
-                raise LayerError(f"{layer.path}: front matter: prerequisite '{item}' does not exist; mend the path")
+                raise LayerError(
+                    f"{layer.path}: front matter: prerequisite '{item}' does not exist; mend the path"
+                )
 
 
 def is_page(prerequisite: str) -> bool:
@@ -237,116 +240,7 @@ def source_uri(path: str) -> str:
     return path.removeprefix("docs/") if path.startswith("docs/") else f"../{path}"
 
 
-# --- tables, filled in place by cog --------------------------------------------------------------
-
-
-def layer_table(topic: Topic) -> str:
-    """The topic's layers as a Markdown table, with links that work from its L0 page."""
-    rows = ["| Layer | Page | What it gives you | Time | Status |", "|---|---|---|---|---|"]
-    for layer in topic.layers:
-        code = layer.code
-        link = {"L0": "#overview", "L3": f"../../labs/{topic.name}/README.md"}.get(code)
-        link = link or "./" + Path(layer.path).name
-        title = "Overview" if code == "L0" else layer.front.title
-        rows.append(
-            f"| {code} {layer.kind} | [{title}]({link}) | {layer.front.summary} | {minutes(layer.minutes)} "
-            f"| {'This page' if code == 'L0' else layer.status} |"
-        )
-    return "\n".join(rows) + "\n"
-
-
-def doors(topic: Topic, docs: str, labs: str) -> str:
-    """The topic's layers as a list for the landing page, which shows them as strata.
-
-    `docs` and `labs` are the folders of the topic as the page links to them.
-    """
-    items = []
-    for layer in topic.layers:
-        folder = labs if layer.code == "L3" else docs
-        title = layer.kind if layer.code == "L0" else layer.front.title
-        time = "" if layer.status == "Pending" else f" ({minutes(layer.minutes)})"
-        note = "" if layer.status == "Ready" else f" *{layer.status}.*"
-        items.append(f"1. **{layer.code} [{title}]({folder}{Path(layer.path).name})**{time} {layer.front.summary}{note}")
-    return '<div class="doors" markdown="1">\n\n' + "\n".join(items) + "\n\n</div>\n"
-
-
-def labs_table(topic: Topic, folder: str) -> str:
-    """The topic's notebooks as a Markdown table; `folder` is the labs' folder as the page links to it."""
-    if not topic.labs:
-        return "No notebooks yet.\n"
-    rows = ["| Notebook | Focus | Needs | Time | Status |", "|---|---|---|---|---|"]
-    for lab in topic.labs:
-        name = f"[`{lab.file}`]({folder}{lab.file})" if lab.ready else f"`{lab.file}`"
-        status = "Ready" if lab.ready else "Pending"
-        rows.append(f"| {name} | {lab.teaches} | {lab.needs} | {minutes(lab.minutes)} | {status} |")
-    return "\n".join(rows) + "\n"
-
-
 def minutes(n: int) -> str:
     """A duration as people say it: 45 -> '45 min', 90 -> '1 h 30 min'; nothing known -> a dash."""
     hours, rest = divmod(n, 60)
     return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest)) or "–"
-
-
-# --- a new topic ---------------------------------------------------------------------------------
-
-PENDING = """\
----
-title: {title}
-topic: {topic}
-layer: {layer}
-summary: {summary}
-{extra}objectives:
-  - say what you will be able to do
----
-"""
-
-
-def scaffold(root: Path, topic: str, title: str) -> list[str]:
-    """Create a topic's files, all pending but L0, and its line in the nav. Returns the paths written.
-
-    Raises LayerError if the name is not a plain folder name or the topic exists.
-    """
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", topic):
-        raise LayerError(f"topic name {topic!r}: use lower-case letters, digits and hyphens, such as 'diffusion'")
-    if (root / "docs" / topic).exists():
-        raise LayerError(f"docs/{topic}: this topic exists already; choose another name")
-    title = title or topic.replace("-", " ").capitalize()
-    written = []
-    for code, (kind, pattern) in LAYERS.items():
-        path = pattern.format(topic=topic)
-        text = PENDING.format(
-            title={"L0": title, "L3": "Labs"}.get(code, f'"{title}: {kind.lower()}"'),
-            topic=topic,
-            layer=code,
-            summary=f"{kind} of {title}",
-            extra="labs: []\n" if code == "L3" else "minutes: 30\n",
-        )
-        if code == "L0":
-            text += (
-                f"\n# {title}\n\n## Layer navigation\n\n"
-                f'<!-- [[[cog layer_table("{topic}") ]]] -->\n<!-- [[[end]]] -->\n\n## Overview\n\nTo be written.\n'
-            )
-        if code == "L3":
-            text += f"\n# Labs\n\nNo labs yet. Back to [{title}](../../docs/{topic}/README.md).\n"
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-        written.append(path)
-    config = root / "mkdocs.yml"
-    config.write_text(_with_topic(config.read_text(encoding="utf-8"), topic), encoding="utf-8")
-    return written
-
-
-def _with_topic(config: str, topic: str) -> str:
-    """mkdocs.yml with one more topic, after the last one of its nav."""
-    lines = config.splitlines(keepends=True)
-    last = max(i for i, line in enumerate(lines) if re.fullmatch(r"  - [a-z0-9-]+/\s*(#.*)?\n", line))
-    return "".join([*lines[: last + 1], f"  - {topic}/\n", *lines[last + 1 :]])
-
-
-if __name__ == "__main__":
-    try:
-        paths = scaffold(Path.cwd(), sys.argv[1], " ".join(sys.argv[2:]))
-    except LayerError as error:
-        sys.exit(f"make topic: {error}")
-    print("\n".join(paths), "Now run: make generate", sep="\n")

@@ -87,6 +87,8 @@ def execute(notebook: Notebook, path: Path) -> Notebook:
     client = NotebookClient(
         fresh,
         timeout=TIMEOUT,
+        startup_timeout=TIMEOUT,
+        iopub_timeout=TIMEOUT,  # its default of 4 s can lose output on a busy machine
         kernel_name="python3",
         resources={"metadata": {"path": str(path.resolve().parent)}},
         extra_arguments=["--log-level=ERROR"],

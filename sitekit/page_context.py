@@ -47,7 +47,8 @@ def opening(layer: Layer, find: Find) -> dict[str, Any]:
         uri = posixpath.normpath(posixpath.join(folder, item)).removeprefix("../docs/")
         page = find(uri) if is_page(item) else None
         known.append({"text": page[1] if page else item, "url": page[0] if page else None})
-    return {"objectives": layer.front.objectives, "prerequisites": known, "minutes": minutes(layer.minutes) if layer.minutes else ""}
+    time = minutes(layer.minutes) if layer.minutes else ""
+    return {"objectives": layer.front.objectives, "prerequisites": known, "minutes": time}
 
 
 def lab_of(topic: Topic, uri: str) -> Lab | None:

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Iterator
 
-
 import pytest
 from building import ROOT
 
@@ -80,10 +79,14 @@ def test_every_module_says_what_it_is() -> None:
     for room in ("pebble", "sitekit"):
         for path in (ROOT / room).rglob("*.py"):
             text = path.read_text()
-            assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{path}: begin with one sentence that says what it is"
+            assert not text.strip() or ast.get_docstring(ast.parse(text)), (
+                f"{path}: begin with one sentence that says what it is"
+            )
 
 
 def test_the_readme_lists_the_modules() -> None:
     readme = (ROOT / "README.md").read_text()
     for path in (ROOT / "sitekit").glob("*.py"):
-        assert path.stem == "__init__" or path.name in readme, f"README.md: say what sitekit/{path.name} is, in one phrase"
+        assert path.stem == "__init__" or path.name in readme, (
+            f"README.md: say what sitekit/{path.name} is, in one phrase"
+        )

@@ -65,7 +65,9 @@ PAGES = [path for path in sorted(ROOT.glob("docs/**/*.md")) if "```python" in pa
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_code_prints_what_the_page_shows(path: Path) -> None:
     page = path.read_text()
-    assert any(block.output is not None for block in shown(page)), "a page with code shows what some of it prints"
+    assert any(block.output is not None for block in shown(page)), (
+        "a page with code shows what some of it prints"
+    )
     assert differences(path.relative_to(ROOT).as_posix(), page) == []
 
 

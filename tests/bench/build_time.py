@@ -19,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-
 ROOT = Path(__file__).parents[2]
 
 STOCK = """\
@@ -52,7 +51,12 @@ def prepare_stock(folder: Path, ours: Path) -> None:
 
 def grow(folder: Path, pages: int, notebooks: int) -> None:
     """Add copies of the L0 page and of the lab, as pages of a topic that the nav lists."""
-    page = (folder / "docs/llms/README.md").read_text().split("---\n", 2)[2].replace("](figures/", "](../llms/figures/")
+    page = (
+        (folder / "docs/llms/README.md")
+        .read_text()
+        .split("---\n", 2)[2]
+        .replace("](figures/", "](../llms/figures/")
+    )
     page = page.replace("](./", "](../llms/")
     (folder / "docs/more").mkdir()
     for i in range(pages):
@@ -60,7 +64,8 @@ def grow(folder: Path, pages: int, notebooks: int) -> None:
     lab = (folder / "labs/llms/03-embeddings.ipynb").read_text()
     readme = folder / "labs/llms/README.md"
     listed = "".join(
-        f"  - {{file: copy-{i}.ipynb, title: Copy {i}, teaches: x, needs: x, minutes: 1}}\n" for i in range(notebooks)
+        f"  - {{file: copy-{i}.ipynb, title: Copy {i}, teaches: x, needs: x, minutes: 1}}\n"
+        for i in range(notebooks)
     )
     readme.write_text(readme.read_text().replace("\nlabs:\n", f"\nlabs:\n{listed}"))
     for i in range(notebooks):
@@ -104,10 +109,14 @@ def weigh(folder: Path, path: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="builds of each kind (default 3)")
-    parser.add_argument("--growth", action="store_true", help="also at 100 and 500 pages, and at 50 notebooks")
+    parser.add_argument(
+        "--growth", action="store_true", help="also at 100 and 500 pages, and at 50 notebooks"
+    )
     options = parser.parse_args()
     sizes = [(0, 0)] + [(100, 0), (500, 0), (0, 50)] * options.growth
-    print("| added | ours cold | stock cold | ratio | ours warm | stock warm | ratio |\n|---|---|---|---|---|---|---|")
+    print(
+        "| added | ours cold | stock cold | ratio | ours warm | stock warm | ratio |\n|---|---|---|---|---|---|---|"
+    )
     for pages, notebooks in sizes:
         with tempfile.TemporaryDirectory() as temporary:
             ours, stock = Path(temporary, "ours"), Path(temporary, "stock")

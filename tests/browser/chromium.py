@@ -21,7 +21,9 @@ ADVICE = (
 def find() -> str | None:
     """The path of a Chromium, or None. A CHROMIUM that names nothing runnable ends the program."""
     if named := os.environ.get("CHROMIUM"):
-        return shutil.which(named) or sys.exit(f"CHROMIUM={named}: no such program; mend the path or unset it")
+        return shutil.which(named) or sys.exit(
+            f"CHROMIUM={named}: no such program; mend the path or unset it"
+        )
     return next(filter(None, map(shutil.which, NAMES)), None) or _downloaded()
 
 

@@ -30,7 +30,9 @@ def watch(page: Page) -> tuple[list[str], list[str]]:
 
 def pages_of(site: Path) -> list[str]:
     """Every page of a built site, as a path to append to its address."""
-    return sorted(path.relative_to(site).as_posix().removesuffix("index.html") for path in site.rglob("*.html"))
+    return sorted(
+        path.relative_to(site).as_posix().removesuffix("index.html") for path in site.rglob("*.html")
+    )
 
 
 def violations(page: Page) -> list[str]:

@@ -13,9 +13,11 @@ from playwright.sync_api import Browser, Page
 
 from sitekit.layers import LAYERS
 
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible(
-    site: Path, hosted_site: Path, serve: Callable[[Path], str], browser: Browser, scheme: str) -> None:
+    site: Path, hosted_site: Path, serve: Callable[[Path], str], browser: Browser, scheme: str
+) -> None:
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     found = {}
@@ -33,7 +35,10 @@ def test_pages_are_accessible(
         ('<img src="assets/favicon.svg">', "image-alt"),
         ('<p style="color:#999;background:#fff">pale</p>', "color-contrast"),
         ("<button></button>", "button-name"),
-        ('<div style="height:9px;overflow:auto"><div style="height:99px">x</div></div>', "scrollable-region-focusable"),
+        (
+            '<div style="height:9px;overflow:auto"><div style="height:99px">x</div></div>',
+            "scrollable-region-focusable",
+        ),
     ],
 )
 def test_axe_catches_a_planted_fault(
@@ -80,7 +85,9 @@ def test_the_watch_sees_what_it_should(site: Path, serve: Callable[[Path], str],
 
 
 @pytest.mark.parametrize("width", [360, 768])
-def test_no_page_scrolls_sideways(site: Path, serve: Callable[[Path], str], browser: Browser, width: int) -> None:
+def test_no_page_scrolls_sideways(
+    site: Path, serve: Callable[[Path], str], browser: Browser, width: int
+) -> None:
     context = browser.new_context(viewport={"width": width, "height": 740}, has_touch=True)
     page = context.new_page()
     too_wide = {}
@@ -93,7 +100,9 @@ def test_no_page_scrolls_sideways(site: Path, serve: Callable[[Path], str], brow
     assert not too_wide
 
 
-def test_every_layer_has_the_bar_and_says_where_one_is(site: Path, serve: Callable[[Path], str], page: Page) -> None:
+def test_every_layer_has_the_bar_and_says_where_one_is(
+    site: Path, serve: Callable[[Path], str], page: Page
+) -> None:
     for code, (kind, pattern) in LAYERS.items():
         source = pattern.format(topic="llms")
         assert (ROOT / source).exists()

@@ -103,14 +103,18 @@ def test_pages_say_everything_without_scripts(site: Path, serve: Serve, browser:
     context.close()
 
 
-def test_the_keyboard_reaches_everything_on_a_narrow_screen(site: Path, serve: Serve, browser: Browser) -> None:
+def test_the_keyboard_reaches_everything_on_a_narrow_screen(
+    site: Path, serve: Serve, browser: Browser
+) -> None:
     context = browser.new_context(viewport={"width": 400, "height": 800}, reduced_motion="reduce")
     page = context.new_page()
     page.goto(serve(site) + "llms/")
     menu = page.get_by_role("checkbox", name="Navigation")
     menu.focus()
     page.keyboard.press("Space")
-    expect(page.get_by_role("navigation", name="Site").get_by_role("link", name="Models", exact=True)).to_be_in_viewport()
+    expect(
+        page.get_by_role("navigation", name="Site").get_by_role("link", name="Models", exact=True)
+    ).to_be_in_viewport()
     page.keyboard.press("Space")
     page.get_by_role("checkbox", name="Search").focus()
     page.keyboard.press("Space")
@@ -167,7 +171,9 @@ def test_models_can_be_sorted_and_filtered(site: Path, serve: Serve, page: Page)
     page.get_by_label("Filter models").fill("mistral")
     expect(rows.first).to_contain_text("istral")
     assert 0 < rows.count() < everything
-    expect(page.locator(".sortable").get_by_role("status")).to_contain_text(f"{rows.count()} of {everything} models")
+    expect(page.locator(".sortable").get_by_role("status")).to_contain_text(
+        f"{rows.count()} of {everything} models"
+    )
 
 
 def test_code_is_copied(site: Path, serve: Serve, page: Page) -> None:

@@ -54,7 +54,10 @@ def test_our_figures_can_be_themed(path: Path) -> None:
     ("svg", "message"),
     [
         ("<svg><path/></svg>", "x.svg: the SVG has no viewBox; add one"),
-        ('<svg viewBox="0 0 1 1"><path fill="#fff"/></svg>', "x.svg: the colour '#fff' is fixed; use the classes"),
+        (
+            '<svg viewBox="0 0 1 1"><path fill="#fff"/></svg>',
+            "x.svg: the colour '#fff' is fixed; use the classes",
+        ),
         ('<svg viewBox="0 0 1 1"><path style="stroke: red"/></svg>', "x.svg: the colour 'red' is fixed"),
     ],
 )
@@ -74,7 +77,9 @@ def test_tables_are_named_and_can_be_scrolled_by_keyboard() -> None:
 
 
 def test_cog_leaves_no_trace() -> None:
-    page = 'Before\n\n<!-- [[[cog models("a", "b") ]]] -->\n| a |\n<!-- [[[end]]] -->\n\nAfter <!-- kept -->\n'
+    page = (
+        'Before\n\n<!-- [[[cog models("a", "b") ]]] -->\n| a |\n<!-- [[[end]]] -->\n\nAfter <!-- kept -->\n'
+    )
     assert blocks.without_generator(page) == "Before\n\n| a |\n\nAfter <!-- kept -->\n"
 
 

@@ -55,7 +55,10 @@ def test_what_needs_an_address_is_there_with_one(hosted_site: Path) -> None:
     assert '<link rel="canonical" href="https://example.org/handbook/llms/">' in page
     assert 'href="https://github.com/example/layers/edit/main/docs/llms/README.md"' in page
     assert 'href="https://github.com/example/layers/edit/main/labs/llms/03-embeddings.ipynb"' in lab
-    assert "https://colab.research.google.com/github/example/layers/blob/main/labs/llms/03-embeddings.ipynb" in lab
+    assert (
+        "https://colab.research.google.com/github/example/layers/blob/main/labs/llms/03-embeddings.ipynb"
+        in lab
+    )
 
 
 # --- the HTML --------------------------------------------------------------------------------------
@@ -75,16 +78,28 @@ def test_html_parses_strictly(place: str, request: pytest.FixtureRequest) -> Non
 
 
 @pytest.mark.parametrize(
-    "fault", ["<p><div></p></div>", "<b><i></b></i>", "<table><p></p></table>", "<div", "<a href='a'b>", "<div id=a id=b></div>"]
+    "fault",
+    [
+        "<p><div></p></div>",
+        "<b><i></b></i>",
+        "<table><p></p></table>",
+        "<div",
+        "<a href='a'b>",
+        "<div id=a id=b></div>",
+    ],
 )
 def test_the_parser_sees_faults(fault: str) -> None:
-    assert parse_errors(f"<!doctype html><html lang=en><head><title>t</title></head><body>{fault}</body></html>")
+    assert parse_errors(
+        f"<!doctype html><html lang=en><head><title>t</title></head><body>{fault}</body></html>"
+    )
 
 
 def test_a_lab_page_is_plain_html_with_its_images_as_files(site: Path) -> None:
     html = (site / "labs/llms/03-embeddings/index.html").read_text()
     assert "data:image" not in html and "jp-" not in html and "lab-image" not in html
-    assert "clipboard-copy" not in html and "unpkg" not in html and "cdnjs" not in html
+    assert (
+        "<style" not in html and "clipboard-copy" not in html and "unpkg" not in html and "cdnjs" not in html
+    )
     images = re.findall(r'<img src="([^"]+)" alt="[^"]+" width="\d+" height="\d+" loading="lazy">', html)
     assert images and all((site / "labs/llms/03-embeddings" / image).is_file() for image in images)
     assert json.loads((site / "labs/llms/03-embeddings/03-embeddings.ipynb").read_text())["cells"]
@@ -204,7 +219,10 @@ def test_serving_rebuilds_when_pages_labs_facts_or_theme_change(copy: Path) -> N
         for change, path, text in changes:
             time.sleep(1.1)  # file times are compared in seconds on some systems
             change(copy)
-            assert wait_for(lambda p=path, t=text: t in fetch(f"http://{address}/{p}")), (path, log.read_text())  # type: ignore[misc]
+            assert wait_for(lambda p=path, t=text: t in fetch(f"http://{address}/{p}")), (
+                path,
+                log.read_text(),
+            )  # type: ignore[misc]
         # an author's mistake is told, and serving goes on
         time.sleep(1.1)
         append(L0, "\n[a](./concept.md)\n")(copy)

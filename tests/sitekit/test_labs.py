@@ -12,7 +12,9 @@ import pytest
 from sitekit import labs
 from sitekit.labs import LabError
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8) + (30).to_bytes(4, "big") + (20).to_bytes(4, "big")).decode()
+PNG = base64.b64encode(
+    b"\x89PNG\r\n\x1a\n" + bytes(8) + (30).to_bytes(4, "big") + (20).to_bytes(4, "big")
+).decode()
 
 
 def notebook(path: Path, *outputs: dict[str, Any], alt: str = "A dot") -> Path:
@@ -47,7 +49,9 @@ def test_images_of_outputs_become_files_with_size_and_alt_text(tmp_path: Path) -
         (shown("image/png", PNG), "", "labs/a.ipynb, cell 2: its image has no alt text"),
     ],
 )
-def test_notebooks_that_cannot_be_published(tmp_path: Path, output: dict[str, Any], alt: str, message: str) -> None:
+def test_notebooks_that_cannot_be_published(
+    tmp_path: Path, output: dict[str, Any], alt: str, message: str
+) -> None:
     with pytest.raises(LabError) as error:
         labs.read_images(notebook(tmp_path / "a.ipynb", output, alt=alt), "labs/a.ipynb")
     assert message in str(error.value)
@@ -67,7 +71,10 @@ def test_links_are_rewritten_and_lost_ones_named() -> None:
     )
     known = {"../docs/llms/README.md": "../../../llms/", "../labs/llms/a b.png": "../a%20b.png"}
     out, lost = labs.rewrite_links(html, "../labs/llms/03.ipynb", known.get)
-    assert '<a href="../../../llms/#moe">a</a> <a href="https://example.org/x.md">b</a> <a href="#c">c</a>' in out
+    assert (
+        '<a href="../../../llms/#moe">a</a> <a href="https://example.org/x.md">b</a> <a href="#c">c</a>'
+        in out
+    )
     assert '<img src="../a%20b.png">' in out
     assert lost == ["none.md"]
 

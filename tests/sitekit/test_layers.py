@@ -8,8 +8,9 @@ import pytest
 import yaml
 from building import ROOT, mkdocs_build
 
-from sitekit import layers
+from sitekit import layer_tables, layers
 from sitekit.layers import LayerError
+from sitekit.scaffold import scaffold
 
 
 def topic_names() -> list[str]:
@@ -21,7 +22,7 @@ def topic_names() -> list[str]:
 def tiny(tmp_path: Path) -> Path:
     """A repository with nothing but one scaffolded topic."""
     (tmp_path / "mkdocs.yml").write_text("nav:\n  - Home: index.md\n  - llms/\n")
-    layers.scaffold(tmp_path, "tiny", "Tiny models")
+    scaffold(tmp_path, "tiny", "Tiny models")
     return tmp_path
 
 
@@ -47,9 +48,15 @@ def test_the_tables_agree_with_the_disk(name: str) -> None:
         folder = (ROOT / layer.path).parent
         if layer.code == "L3":
             ready, listed = len(list(folder.glob("*.ipynb"))), len(layer.front.labs)
-            expected = "Pending" if not ready else "Ready" if ready == listed else f"{ready} of {listed} ready"
+            expected = (
+                "Pending" if not ready else "Ready" if ready == listed else f"{ready} of {listed} ready"
+            )
         else:
-            expected = "Ready" if layers.split_front_matter((ROOT / layer.path).read_text())[1].strip() else "Pending"
+            expected = (
+                "Ready"
+                if layers.split_front_matter((ROOT / layer.path).read_text())[1].strip()
+                else "Pending"
+            )
         assert row.endswith(f"| {expected} |")
 
 
@@ -74,7 +81,7 @@ def test_labs_are_counted(tiny: Path) -> None:
     topic = layers.read_topic(tiny, "tiny")
     assert topic.layers[3].status == "1 of 2 ready"
     assert topic.layers[3].minutes == 40
-    assert "`02.ipynb` | it | Python | 20 min | Pending" in layers.labs_table(topic, "")
+    assert "`02.ipynb` | it | Python | 20 min | Pending" in layer_tables.labs_table(topic, "")
 
 
 FAULTS = {
@@ -111,26 +118,28 @@ def test_a_layer_without_a_file_says_what_to_do(tiny: Path) -> None:
 
 def test_an_unlisted_notebook_is_not_lost(tiny: Path) -> None:
     (tiny / "labs/tiny/09-stray.ipynb").write_text("{}")
-    with pytest.raises(LayerError, match=r"labs/tiny/README.md: '09-stray.ipynb' lies in this folder; list it"):
+    with pytest.raises(
+        LayerError, match=r"labs/tiny/README.md: '09-stray.ipynb' lies in this folder; list it"
+    ):
         layers.read_topic(tiny, "tiny")
 
 
 @pytest.mark.parametrize("name", ["", "Two words", "../up", "Ünïcode", "9lives"])
 def test_a_topic_needs_a_plain_name(tiny: Path, name: str) -> None:
     with pytest.raises(LayerError, match="use lower-case letters"):
-        layers.scaffold(tiny, name, "")
+        scaffold(tiny, name, "")
 
 
 def test_a_topic_is_not_overwritten(tiny: Path) -> None:
     with pytest.raises(LayerError, match="docs/tiny: this topic exists already"):
-        layers.scaffold(tiny, "tiny", "")
+        scaffold(tiny, "tiny", "")
 
 
 def test_a_new_topic_builds_without_code(copy: Path, tmp_path: Path) -> None:
     """The promise of the README: `make topic`, `make generate`, and it stands in the nav and on the site."""
     from sitekit import generate
 
-    layers.scaffold(copy, "diffusion", "Diffusion models")
+    scaffold(copy, "diffusion", "Diffusion models")
     generate.run(copy, write=True)
     built = mkdocs_build(copy, tmp_path / "site")
     assert built.returncode == 0, built.stderr
