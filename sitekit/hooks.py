@@ -42,6 +42,9 @@ def on_config(config: MkDocsConfig) -> None:
         topics.update({name: layers.read_topic(root, name) for name in layers.topics_of(config.nav or [])})
     except layers.LayerError as error:
         raise PluginError(str(error)) from None
+    for asset in (*config.extra_css, *map(str, config.extra_javascript)):
+        if not Path(config.docs_dir, asset).is_file():
+            raise PluginError(f"docs/{asset}: no such file, but mkdocs.yml names it; add it or mend the name")
     config.nav = layers.expand_nav(config.nav or [], topics)
     config.edit_uri = config.edit_uri if config.repo_url else ""
     if config.plugins["material/offline"].config.enabled:

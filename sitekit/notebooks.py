@@ -23,10 +23,11 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 300  # seconds for one cell
+PATIENCE = 120  # seconds for the kernel to start, and to deliver what a cell has printed
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # What authors write into a cell's metadata: the alt text of its image, tags, and the wrong answers that
@@ -87,8 +88,8 @@ def execute(notebook: Notebook, path: Path) -> Notebook:
     client = NotebookClient(
         fresh,
         timeout=TIMEOUT,
-        startup_timeout=TIMEOUT,
-        iopub_timeout=TIMEOUT,  # its default of 4 s can lose output on a busy machine
+        startup_timeout=PATIENCE,
+        iopub_timeout=PATIENCE,  # its default of 4 s can lose output on a busy machine
         kernel_name="python3",
         resources={"metadata": {"path": str(path.resolve().parent)}},
         extra_arguments=["--log-level=ERROR"],
@@ -97,7 +98,7 @@ def execute(notebook: Notebook, path: Path) -> Notebook:
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:
         client.execute(env=environment)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # RuntimeError: a dead kernel
         raise NotebookError(_failure(fresh, name_of(path), error)) from None
     return fresh
 
@@ -109,7 +110,7 @@ def _failure(notebook: Notebook, name: str, error: Exception) -> str:
     if isinstance(error, CellTimeoutError):
         return f"{place}: not done after {TIMEOUT} s; make it smaller"
     if not isinstance(error, CellExecutionError):
-        return f"{place}: the kernel died, often for want of memory; make it smaller"
+        return f"{place}: {error}; often this is want of memory: make it smaller, or close other programs"
     last = (error.evalue.strip().splitlines() or [""])[-1]
     remedy = "mend the cell: `make labs` opens the notebook"
     if error.ename == "ModuleNotFoundError":

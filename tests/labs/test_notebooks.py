@@ -5,10 +5,14 @@ phrase of the hint that it deserves; the Markdown cell after it folds the worked
 notebook that keeps to this needs no new test.
 """
 
+import io
 import json
 import re
 import sys
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
+from email.message import Message
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -294,7 +298,7 @@ def test_a_dead_kernel_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(notebooks.NotebookClient, "execute", die)
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("fill_the_memory()")])
-    with pytest.raises(NotebookError, match=r"cell 1 \(`fill_the_memory\(\)`\): the kernel died"):
+    with pytest.raises(NotebookError, match=r"cell 1 \(`fill_the_memory\(\)`\): Kernel died; often"):
         execute(made, tmp_path / "large.ipynb")
 
 
@@ -343,3 +347,45 @@ def test_on_colab_the_lab_installs_itself_or_says_what_it_needs(monkeypatch: pyt
 def test_elsewhere_the_lab_installs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("it installed something"))
     exec(cell_of_lab_03("setup").partition("\nimport matplotlib")[0], {})
+
+
+class FakeOllama:
+    """Answers /api/embed with a vector of length 2 for each text, or as an Ollama without the model does."""
+
+    def __init__(self, has_model: bool) -> None:
+        self.has_model = has_model
+        self.prompts: list[str] = []
+
+    def __call__(self, request: urllib.request.Request, timeout: float) -> io.BytesIO:
+        if not self.has_model:
+            raise urllib.error.HTTPError(request.full_url, 404, "model not found", Message(), None)
+        body = json.loads(request.data)  # type: ignore[arg-type]
+        assert (request.full_url, body["model"]) == ("http://localhost:11434/api/embed", "embeddinggemma")
+        self.prompts += body["input"]
+        return io.BytesIO(json.dumps({"embeddings": [[0.0, 2.0]] * len(body["input"])}).encode())
+
+
+@pytest.mark.parametrize("has_model", [True, False])
+def test_the_larger_model_is_asked_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], has_model: bool
+) -> None:
+    ollama = FakeOllama(has_model)
+    monkeypatch.setattr(urllib.request, "urlopen", ollama)
+    scores: list[Any] = []
+    names = {"json": json, "np": np, "urllib": urllib, "passages": ["kettles", "returns"]}
+    exec(
+        cell_of_lab_03("larger"),
+        {**names, "report": lambda searches: scores.append(searches["larger"]("why?"))},
+    )
+    said = capsys.readouterr().out
+    if has_model:
+        np.testing.assert_allclose(scores, [[1, 1]])
+        assert ollama.prompts[:3] == [
+            "title: none | text: kettles",
+            "title: none | text: returns",
+            "task: search result | query: why?",
+        ]
+        assert "  1.00  I cannot return it." in said
+    else:
+        assert said == "No embeddinggemma from Ollama on this computer, so nothing to compare.\n"
+        assert scores == []
