@@ -359,7 +359,7 @@ class FakeOllama:
     def __call__(self, request: urllib.request.Request, timeout: float) -> io.BytesIO:
         if not self.has_model:
             raise urllib.error.HTTPError(request.full_url, 404, "model not found", Message(), None)
-        body = json.loads(request.data)  # type: ignore[arg-type]
+        body = json.loads(request.data)
         assert (request.full_url, body["model"]) == ("http://localhost:11434/api/embed", "embeddinggemma")
         self.prompts += body["input"]
         return io.BytesIO(json.dumps({"embeddings": [[0.0, 2.0]] * len(body["input"])}).encode())
