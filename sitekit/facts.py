@@ -133,7 +133,7 @@ def context_windows(facts: Facts, ids: str) -> str:
 
 def experts(facts: Facts, ids: str) -> str:
     """Mixtures of experts: how many experts there are, and what share of the weights a token uses."""
-    head = ["Model", "Routed experts", "Shared", "Active per token", "Total", "Active", "Share used"]
+    head = ["Model", "Routed experts", "Shared", "Experts per token", "Weights", "Active weights", "Share used"]
     rows = []
     for m in facts.pick(ids):
         if not (e := m.experts):
@@ -161,8 +161,8 @@ def choices(facts: Facts) -> str:
     rows = []
     for choice in facts.choices:
         looks = ", ".join(facts.models[id].name for id in choice.models)
-        rows.append([choice.need, looks, choice.why, month(choice.checked)])
-    return table(["What you need", "Look at", "Why", "Checked"], rows)
+        rows.append([choice.need, choice.why, looks, month(choice.checked)])
+    return table(["What you need", "Why", "Look at", "Checked"], rows)
 
 
 def cite(facts: Facts, id: str) -> str:

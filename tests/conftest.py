@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ import pytest
 from building import PLACES, ROOT, mkdocs_build
 
 from sitekit import offline
+
+# NumPy's threads wait for one another on a busy machine; one is as fast for matrices of this size
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
