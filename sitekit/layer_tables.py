@@ -34,7 +34,7 @@ def doors(topic: Topic, docs: str, labs: str) -> str:
         time = "" if layer.status == "Pending" else f" ({minutes(layer.minutes)})"
         note = "" if layer.status == "Ready" else f" *{layer.status}.*"
         link = f"[{title}]({folder}{Path(layer.path).name})"
-        items.append(f"1. **{layer.code} {link}**{time} {layer.front.summary}{note}")
+        items.append(f"1. **{layer.code} {link}**{time}. {layer.front.summary}{note}")
     return '<div class="doors" markdown="1">\n\n' + "\n".join(items) + "\n\n</div>\n"
 
 
