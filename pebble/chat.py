@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from pebble.tokenizer import CALL, CALL_END, SPECIAL, WEIGHTS, Tokenizer
+from pebble.tokenizer import ASSISTANT, BEGIN, CALL, CALL_END, END, SPECIAL, WEIGHTS, Tokenizer
 
 Message = dict[str, Any]  # role, content, and for tools tool_calls, in the shape of OpenAI's chat completions
 Tool = dict[str, Any]  # {"type": "function", "function": {"name", "description", "parameters": JSON schema}}
@@ -77,6 +77,15 @@ def parse(text: str) -> Message:
             said += SPECIAL[CALL] + part
     message: Message = {"role": "assistant", "content": said.strip()}
     return message | ({"tool_calls": calls} if calls else {})
+
+
+def text_of(message: Message) -> str:
+    """An assistant's message as the model has to write it: the inverse of `parse`."""
+    return (
+        prompt([message], answer=False)
+        .removeprefix(SPECIAL[BEGIN] + SPECIAL[ASSISTANT])
+        .removesuffix(SPECIAL[END])
+    )
 
 
 def _defuse(value: Any) -> Any:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pebble.tokenizer import WEIGHTS, Tokenizer
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # of float32 throughout
 Trace = dict[str, list[Array]]
 
 

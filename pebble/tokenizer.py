@@ -14,6 +14,7 @@ The file format is `tokenizer.json` of Hugging Face's `tokenizers`, which gives 
 library's speed, its offsets, and all its other models and normalisers.
 """
 
+import itertools
 import json
 import re
 import unicodedata
@@ -32,7 +33,7 @@ SPECIAL += ["<tool_call>", "</tool_call>"]
 
 # Before merging, text is cut into pieces that no merge may cross: contractions, words, punctuation (each with
 # one space before it), and runs of white space. This is GPT-2's pattern, written for ASCII: see `_stand_in`.
-_PIECE = re.compile(r"'(?:s|t|re|ve|m|ll|d)| ?[a-zA-Z]+| ?[^\sa-zA-Z0-9]+|\s+(?!\S)|\s+")
+_PIECE = re.compile(r"'(?:s|t|re|ve|m|ll|d)| ?[a-zA-Z]+| ?[0-9]+| ?[^\sa-zA-Z0-9]+|\s+(?!\S)|\s+")
 
 
 def _stand_in(character: str) -> str:
@@ -44,23 +45,17 @@ def _stand_in(character: str) -> str:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """Cut text where no merge may cross. Each digit stands alone, so 1962 and 9621 share what can be learned.
+    """Cut text where no merge may cross.
 
     >>> list(pieces("Pebble's 42 stones"))
-    ['Pebble', "'s", ' ', '4', '2', ' stones']
+    ['Pebble', "'s", ' 42', ' stones']
     """
     # subtle: Python's `re` cannot say "any Unicode letter", so we match on a stand-in of the same length
     plain = text if text.isascii() else "".join(c if c.isascii() else _stand_in(c) for c in text)
     plain = re.sub(
         "[\x1c-\x1f]", "!", plain
     )  # Python calls these four separators white space; Unicode does not
-    end = 0
-    for digit in re.finditer("[0-9]|$", plain):  # first around the digits, then the pattern in between
-        for piece in _PIECE.finditer(plain, end, digit.start()):
-            yield text[piece.start() : piece.end()]
-        end = digit.end()
-        if digit.end() > digit.start():
-            yield text[digit.start() : digit.end()]
+    return (text[p.start() : p.end()] for p in _PIECE.finditer(plain))
 
 
 @lru_cache
@@ -99,7 +94,7 @@ class Tokenizer:
                 f"{file} is missing. Train a model first (make train), or name its folder."
             )
         model = json.loads(file.read_text(encoding="utf-8"))["model"]
-        pairs = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
+        pairs = [(left, right) for left, right in model["merges"]]
         return cls(model["vocab"], pairs)
 
     def encode(self, text: str, special: bool = False) -> list[int]:
@@ -123,29 +118,32 @@ class Tokenizer:
 
         With the merges (h, e), (l, l), (he, ll): h e l l o -> he l l o -> he ll o -> hell o
         """
-        tokens = [byte_letters()[b] for b in piece.encode()]
+        return [self.vocab[t] for t in self._merge_letters([byte_letters()[b] for b in piece.encode()])]
+
+    def _merge_letters(self, tokens: list[str]) -> list[str]:
         while len(tokens) > 1:
-            best = min(
-                zip(tokens, tokens[1:], strict=False), key=lambda p: self._rank.get(p, len(self._rank))
-            )
+            best = min(itertools.pairwise(tokens), key=lambda p: self._rank.get(p, len(self._rank)))
             if best not in self._rank:
                 break
             tokens = join(tokens, best)
-        return [self.vocab[t] for t in tokens]
+        return tokens
 
     @classmethod
     def train(cls, texts: Iterable[str], size: int) -> "Tokenizer":
         """Learn merges from texts until the vocabulary has `size` tokens.
 
-        Pebble copies words from its context, so that a word should be the same tokens wherever it stands: after
-        a space, a quotation mark or at the start of a line. Hence words are merged without the space before
-        them, and only in the end is the space joined to the most frequent words that have become one token.
-        Ordinary BPE would merge " Mira" and "Mira" separately, into tokens that have nothing in common.
+        Two departures from ordinary BPE, because Pebble has to copy names and numbers from its context:
+        Digits are never merged, so that 1962 and 9621 share what can be learned about digits.
+        Words are merged without the space before them; only in the end is the space joined to the first token of
+        a word. Otherwise " Mira" and "Mira" could become quite different tokens: the one after a space, the
+        other after a quotation mark.
         """
-        counts = Counter(piece for text in texts for piece in pieces(text))
         words: Counter[tuple[str, ...]] = Counter()  # a word, as its current tokens -> how often it occurs
-        for piece, n in counts.items():
-            words[tuple(byte_letters()[b] for b in piece.removeprefix(" ").encode())] += n
+        after_space: Counter[tuple[str, ...]] = Counter()  # those of them that follow a space
+        for piece, n in Counter(piece for text in texts for piece in pieces(text)).items():
+            word = tuple(byte_letters()[b] for b in piece.removeprefix(" ").encode())
+            words[word] += n
+            after_space[word] += n if len(piece) > 1 and piece[0] == " " else 0
         vocab = {token: number for number, token in enumerate([*SPECIAL, *sorted(byte_letters().values())])}
         merges: list[tuple[str, str]] = []
 
@@ -153,22 +151,21 @@ class Tokenizer:
             merges.append(pair)
             vocab["".join(pair)] = len(vocab)
 
-        for_spaces = (size - len(vocab)) // 3
-        while len(vocab) < size - for_spaces:
+        for _ in range((size - len(vocab)) // 2):
             pairs: Counter[tuple[str, str]] = Counter()
             for word, n in words.items():
-                for pair in zip(word, word[1:], strict=False):
-                    pairs[pair] += n
-            if not pairs:
-                break
+                for pair in itertools.pairwise(word):
+                    pairs[pair] += 0 if pair[0].isdigit() else n
             best = min(pairs, key=lambda p: (-pairs[p], vocab[p[0]], vocab[p[1]]))  # ties: the older tokens
             learn(best)
             words = Counter({tuple(join(list(word), best)): n for word, n in words.items()})
 
-        for piece, _ in counts.most_common():
-            word = "".join(byte_letters()[b] for b in piece[1:].encode())
-            if len(vocab) < size and piece[0] == " " and word in vocab and "Ġ" + word not in vocab:
-                learn(("Ġ", word))
+        tokenizer = cls(vocab, merges)
+        firsts: Counter[str] = Counter()
+        for word, n in after_space.items():
+            firsts[tokenizer._merge_letters(list(word))[0]] += n
+        for token, _ in firsts.most_common(size - len(vocab)):
+            learn(("Ġ", token))
         return cls(vocab, merges)
 
     def save(self, folder: Path | str) -> None:
@@ -179,7 +176,6 @@ class Tokenizer:
             for n, s in enumerate(SPECIAL)
         ]
         byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-        digits = {"type": "Digits", "individual_digits": True}
         model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None}
         model |= {
             "end_of_word_suffix": None,
@@ -193,7 +189,7 @@ class Tokenizer:
             "padding": None,
             "added_tokens": added,
             "normalizer": None,
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [digits, byte_level]},
+            "pre_tokenizer": byte_level,
             "post_processor": None,
             "decoder": byte_level,
             "model": {**model, "vocab": self.vocab, "merges": self.merges},

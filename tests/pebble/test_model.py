@@ -49,7 +49,7 @@ def test_shapes_of_the_trace(model: Model) -> None:
         "key": (3, 2, 11, 8),
         "value": (3, 2, 11, 8),
         "attention": (3, 4, 7, 11),
-        "mlp": (3, 7, 48),
+        "mlp": (3, 7, 64),
     }
 
 
