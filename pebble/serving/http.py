@@ -29,12 +29,15 @@ log = logging.getLogger("pebble")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How errors look (`error`: refusal to JSON value), and how the events of a stream are written."""
+    """How errors look, as JSON values, and how the events of a stream are written.
+
+    stream_error: the event that tells of an error in a stream; its second argument says how many came before.
+    """
 
     error: Callable[[Refused], Any]
     media_type: str
     frame: Callable[[Any], bytes]
-    stream_error: Callable[[Refused], Any]
+    stream_error: Callable[[Refused, int], Any]
     end: bytes = b""
 
 
@@ -80,7 +83,7 @@ class Reply(Response):
     def __init__(self, protocol: Protocol, answer: Answer, slots: Slots) -> None:
         super().__init__()
         self.protocol, self.answer, self.slots = protocol, answer, slots
-        self.started = False
+        self.sent = 0  # events of a stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = asyncio.ensure_future(self._work(scope, receive, send))
@@ -98,10 +101,10 @@ class Reply(Response):
                 await (self._stream(send) if self.answer.stream else self._whole(scope, receive, send))
         except Exception as error:
             refused = as_refusal(error)
-            if not self.started:
+            if self.sent == 0:
                 await error_response(self.protocol, refused)(scope, receive, send)
             else:
-                last = self.protocol.frame(self.protocol.stream_error(refused))
+                last = self.protocol.frame(self.protocol.stream_error(refused, self.sent))
                 await send({"type": "http.response.body", "body": last})
 
     async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,9 +118,9 @@ class Reply(Response):
         async for event in self._in_turn():
             if event is None:
                 continue
-            if not self.started:  # only now: what is refused before the first event gets its own status
+            if self.sent == 0:  # only now: what is refused before the first event gets its own status
                 await send({"type": "http.response.start", "status": 200, "headers": head})
-                self.started = True
+            self.sent += 1
             body = self.protocol.frame(event)
             await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": self.protocol.end})

@@ -26,7 +26,12 @@ def error_body(refused: Refused) -> Object:
     return {"error": refused.message}
 
 
-PROTOCOL = Protocol(error_body, "application/x-ndjson", lambda event: compact(event) + b"\n", error_body)
+PROTOCOL = Protocol(
+    error_body,
+    "application/x-ndjson",
+    lambda event: compact(event) + b"\n",
+    lambda refused, _: error_body(refused),
+)
 
 # JSON does not tell 40 from 40.0, and some clients send the latter
 Whole = Annotated[int, BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)]
@@ -227,7 +232,7 @@ def shortened(engine: Engine, task: Task) -> Task:
     of the window.
     """
     messages = joined(task.messages)
-    system = messages[:1] if messages[0]["role"] == "system" else []
+    system = [message for message in messages if message["role"] == "system"]
     others = messages[len(system) :]
     while len(others) > 1:
         task = replace(task, messages=system + others)

@@ -19,7 +19,7 @@ PROTOCOL = Protocol(
     shared.error_body,
     "text/event-stream; charset=utf-8",
     shared.sse,
-    shared.error_body,
+    lambda refused, _: shared.error_body(refused),
     end=b"data: [DONE]\n\n",
 )
 

@@ -19,9 +19,9 @@ def frame(event: Object) -> bytes:
     return f"event: {event['type']}\n".encode() + b"data: " + compact(event) + b"\n\n"
 
 
-def stream_error(refused: Refused) -> Object:
+def stream_error(refused: Refused, number: int) -> Object:
     error = {"code": refused.code or "server_error", "message": refused.message, "param": refused.param}
-    return {"type": "error", **error, "sequence_number": 0}
+    return {"type": "error", **error, "sequence_number": number}
 
 
 PROTOCOL = Protocol(shared.error_body, "text/event-stream; charset=utf-8", frame, stream_error)
