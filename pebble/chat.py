@@ -58,7 +58,8 @@ def parse(text: str) -> Message:
     >>> parse('<tool_call>{"name": "weekday", "arguments": {"date": "2026-11-24"}}</tool_call>')["tool_calls"]
     [{'type': 'function', 'function': {'name': 'weekday', 'arguments': '{"date": "2026-11-24"}'}}]
 
-    A call that is not a JSON object with a name and arguments stays text, as a client could do nothing with it.
+    A call that is not a JSON object with a name and arguments stays text, as a client could do nothing
+    with it.
     """
     said, calls = "", []
     before, *rest = text.split(SPECIAL[CALL])

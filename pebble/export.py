@@ -26,7 +26,7 @@ def save(
     folder: Path | str,
     dtype: str = "float32",
 ) -> None:
-    """Write a folder that `Model.load` and transformers' LlamaForCausalLM both read. dtype: float32 or float16."""
+    """Write a folder for `Model.load` and transformers' LlamaForCausalLM. dtype: float32 or float16."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(folder)
@@ -67,7 +67,7 @@ def save(
 
 
 def write_safetensors(file: Path, tensors: dict[str, Array]) -> None:
-    """Write tensors (float32 or float16) by name: the length of a JSON header, the header, then raw numbers."""
+    """Write float32 or float16 tensors: the length of a JSON header, the header, then raw numbers."""
     names = {"float32": "F32", "float16": "F16"}
     header, offset = {}, 0
     for name, tensor in tensors.items():
@@ -166,38 +166,6 @@ def write_gguf(model: Model, file: Path, dtype: str) -> None:
     writer.close()
 
 
-# The part of chat_template.jinja that Ollama's Go templates need to say in their own way
-MODELFILE = """FROM ./pebble-F16.gguf
-PARAMETER temperature 0
-PARAMETER num_ctx {context}
-PARAMETER stop <|end|>
-LICENSE MIT
-TEMPLATE \"\"\"
-{{{{- if or .System .Tools }}}}<|system|>{{{{ .System }}}}
-{{{{- if .Tools }}}}{{{{ if .System }}}}
-{{{{ end }}}}Tools:
-{{{{- range .Tools }}}}
-{{{{ .Function.Name }}}}(
-{{{{- $first := true }}}}
-{{{{- range $name, $_ := .Function.Parameters.Properties }}}}{{{{ if not $first }}}}, {{{{ end }}}}{{{{ $name }}}}
-{{{{- $first = false }}}}{{{{ end }}}}): {{{{ .Function.Description }}}}
-{{{{- end }}}}{{{{ end }}}}<|end|>{{{{ end }}}}
-{{{{- range .Messages }}}}
-{{{{- if eq .Role \"user\" }}}}<|user|>{{{{ .Content }}}}<|end|>
-{{{{- else if eq .Role \"tool\" }}}}<|tool|>{{{{ .Content }}}}<|end|>
-{{{{- else if eq .Role \"assistant\" }}}}<|assistant|>{{{{ .Content }}}}
-{{{{- range .ToolCalls }}}}<tool_call>{{{{ "{{" }}}}"name": "{{{{ .Function.Name }}}}", "arguments": {{{{ .Function.Arguments }}}}}}}}</tool_call>
-{{{{- end }}}}<|end|>
-{{{{- end }}}}
-{{{{- end }}}}<|assistant|>\"\"\"
-"""
-
-
-def write_modelfile(model: Model, file: Path) -> None:
-    """Write an Ollama Modelfile beside the GGUF files: `ollama create pebble -f Modelfile`."""
-    file.write_text(MODELFILE.format(context=model.config.max_position_embeddings), encoding="utf-8")
-
-
 # ---------------------------------------------------------------- int8, for JavaScript
 
 
@@ -210,8 +178,8 @@ def int8_rows(matrix: Array) -> tuple[Array, Array]:
 def write_javascript(model: Model, file: Path) -> None:
     """Write `globalThis.PEBBLE = {...}`, a script because a page opened from a folder may fetch nothing.
 
-    config, vocab (tokens by number, in byte letters), merges, and tensors by name: shape and base64 of float32
-    (norms) or of int8 followed by the float32 scales of the rows.
+    config, vocab (tokens by number, in byte letters), merges, and tensors by name: shape and base64 of
+    float32 (norms) or of int8 followed by the float32 scales of the rows.
     """
     tensors = {}
     for name, tensor in model.weights.items():
@@ -243,7 +211,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for dtype in GGUF_TYPES[1:]:
         write_gguf(model, folder / f"pebble-{dtype}.gguf", dtype)
-    write_modelfile(model, folder / "Modelfile")
+    shutil.copyfile(WEIGHTS / "Modelfile", folder / "Modelfile")
     write_javascript(model, folder / "pebble-weights.js")
     for file in sorted(folder.iterdir()):
         print(f"{file.stat().st_size / 1e6:6.2f} MB  {file}")

@@ -1,8 +1,8 @@
 """The forward pass of a Llama: from token numbers to a score for every possible next token.
 
-This is the architecture of Llama 3, Mistral and Qwen 2, with nothing left out but size: the same file would run
-those models' weights (Qwen 2 adds three bias vectors), given the memory and a great deal of patience. Left out
-are batches, half precision and training, for which see train.py.
+This is the architecture of Llama 3, Mistral and Qwen 2, with nothing left out but size: the same file
+would run those models' weights (Qwen 2 adds three bias vectors), given the memory and a great deal of
+patience. Left out are batches, half precision and training, for which see train.py.
 
     >>> model = Model.load()
     >>> logits = model.forward(model.tokenizer.encode("Once upon a"))  # [T, V]: row t scores what follows t
@@ -113,8 +113,8 @@ class Model:
     def logits(self, x: Array) -> Array:
         """From the residual stream [T, D] to scores [T, V], with the embedding used backwards ("tied").
 
-        After the last layer these are the model's answer. Called on an earlier layer's residual stream they show
-        what the model would say if it stopped there (the "logit lens").
+        After the last layer these are the model's answer. Called on an earlier layer's residual stream
+        they show what the model would say if it stopped there (the "logit lens").
         """
         return rms_norm(x, self.norm, self.config.rms_norm_eps) @ self.embedding.T
 
@@ -145,7 +145,8 @@ class Layer:
     ) -> Array:
         """Grouped-query attention: each token gathers from itself and the tokens before it.
 
-        x [T, D]; angles [T, C/2]; keys, values [K, context, C] are this layer's cache, written from `past` on.
+        x [T, D]; angles [T, C/2]; keys, values [K, context, C] are this layer's cache, written from `past`
+        on.
         """
         tokens, heads, groups = len(x), self.config.num_attention_heads, self.config.num_key_value_heads
         width, total = self.config.head_width, past + len(x)
@@ -171,7 +172,7 @@ class Layer:
         return mixed.transpose(1, 0, 2).reshape(tokens, -1) @ self.output  # [T, D]
 
     def think(self, x: Array, trace: Trace | None) -> Array:
-        """SwiGLU feed-forward network: widen, let a gate decide what passes, and narrow again. [T, D] -> [T, D]"""
+        """SwiGLU feed-forward network: widen, let a gate decide what passes, narrow. [T, D] -> [T, D]"""
         wide = rms_norm(x, self.mlp_norm, self.config.rms_norm_eps) @ self.gate_up  # [T, 2 * F]
         gate, up = np.split(wide, 2, axis=-1)  # [T, F] each
         inner = gate / (1 + np.exp(-gate)) * up  # silu(gate) * up
@@ -185,13 +186,14 @@ def rms_norm(x: Array, weight: Array, eps: float) -> Array:
 
 
 def softmax(scores: Array) -> Array:
-    """Positive shares that sum to 1 along the last axis; the greatest is subtracted first, lest exp overflow."""
+    """Positive shares that sum to 1 along the last axis. The greatest is subtracted lest exp overflow."""
     shares = np.exp(scores - scores.max(-1, keepdims=True))
     return shares / shares.sum(-1, keepdims=True)
 
 
 def rope_angles(config: Config) -> NDArray[np.complex64]:
-    """Rotary positions [context, C/2]: position p turns channel pair i by p * theta^(-2i/C), as a complex number.
+    """Rotary positions [context, C/2]: position p turns channel pair i by p * theta^(-2i/C), as a complex
+    number of length 1.
 
     The first pairs turn fast and tell neighbours apart; the last hardly turn at all and compare content only.
     """
@@ -218,7 +220,7 @@ def note(trace: Trace | None, **arrays: Array) -> None:
 
 
 def read_safetensors(file: Path) -> dict[str, Array]:
-    """All tensors of a safetensors file, as float32. Its format: a length, a JSON header, then raw numbers."""
+    """All tensors of a safetensors file, as float32. The format: a length, a JSON header, raw numbers."""
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing. Train a model first (make train), or name its folder.")
     raw = file.read_bytes()

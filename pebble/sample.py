@@ -5,7 +5,8 @@
     >>> "".join(step.text for step in generate(model, ids, max_tokens=3))
     ' time there was'
 
-The forward pass never decides anything. All that is called "creative" or "deterministic" happens in this file.
+The forward pass never decides anything. All that is called "creative" or "deterministic" happens in this
+file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -106,7 +107,7 @@ def distribution(
     min_p: float = 0.0,
     repetition_penalty: float = 1.0,
 ) -> np.ndarray:
-    """Probabilities [V] from which to draw, after every filter, in the order in which transformers applies them.
+    """Probabilities [V] from which to draw, after every filter; transformers has the same order.
 
     repetition_penalty: divides positive and multiplies negative scores of tokens in `seen`; 1 does nothing.
     temperature: divides the scores; below 1 sharpens, above 1 flattens. At 0 the filters still apply.
@@ -173,8 +174,8 @@ def prompt_lookup(
     """Greedy decoding that guesses ahead; yields the tokens that each forward pass confirmed, at least one.
 
     Answers often repeat their prompt. So when the last few tokens occurred before, we bet that what followed
-    them will follow again, score all of the bet in one pass, and keep as much of it as greedy decoding would have
-    chosen. The output is the same; only the number of passes shrinks.
+    them will follow again, score all of the bet in one pass, and keep as much of it as greedy decoding
+    would have chosen. The output is the same; only the number of passes shrinks.
     """
     check(model, ids)
     cache, seen = Cache(model.config), list(ids)

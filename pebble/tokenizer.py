@@ -10,8 +10,8 @@ of their own".
     >>> [pebble.decode([i]) for i in pebble.encode("What is a token?")]
     ['What', ' is', ' a', ' token', '?']
 
-The file format is `tokenizer.json` of Hugging Face's `tokenizers`, which gives the same numbers. Left out: that
-library's speed, its offsets, and all its other models and normalisers.
+The file format is `tokenizer.json` of Hugging Face's `tokenizers`, which gives the same numbers. Left out:
+that library's speed, its offsets, and all its other models and normalisers.
 """
 
 import itertools
@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -134,9 +135,9 @@ class Tokenizer:
 
         Two departures from ordinary BPE, because Pebble has to copy names and numbers from its context:
         Digits are never merged, so that 1962 and 9621 share what can be learned about digits.
-        Words are merged without the space before them; only in the end is the space joined to the first token of
-        a word. Otherwise " Mira" and "Mira" could become quite different tokens: the one after a space, the
-        other after a quotation mark.
+        Words are merged without the space before them; only in the end is the space joined to the first
+        token of a word. Otherwise " Mira" and "Mira" could become quite different tokens: the one after a
+        space, the other after a quotation mark.
         """
         words: Counter[tuple[str, ...]] = Counter()  # a word, as its current tokens -> how often it occurs
         after_space: Counter[tuple[str, ...]] = Counter()  # those of them that follow a space
@@ -176,7 +177,12 @@ class Tokenizer:
             for n, s in enumerate(SPECIAL)
         ]
         byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-        model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None}
+        model: dict[str, Any] = {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+        }
         model |= {
             "end_of_word_suffix": None,
             "fuse_unk": False,

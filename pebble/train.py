@@ -1,43 +1,42 @@
 """Training: guess the next token, look how wrong the guess was, change the weights a little, many times.
 
     python -m pebble.train                 train into build/pebble, then write the result to pebble/weights
-    python -m pebble.train --evaluate      measure the stored weights on the tests of evaluate.py
+    python -m pebble.train --evaluate      only measure the stored weights, as evaluate.py says
 
-A run can be killed at any time. Started again it goes on from its last checkpoint, with the same examples in the
-same order, because the examples of step n depend on n and the seed alone.
+A run can be killed at any time. Started again it goes on from its last checkpoint, with the same examples
+in the same order, because the examples of step n depend on n and the seed alone.
 """
 
 import argparse
-import csv
 import functools
 import os
-import json
-import math
 import random
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from pebble import chat, corpus
-from pebble.export import save
-from pebble.model import Array, Config
-from pebble.tokenizer import ASSISTANT, BEGIN, END, SPECIAL, WEIGHTS, Tokenizer
+from pebble import chat, corpus, evaluate
 from pebble.corpus import World
+from pebble.export import save
+from pebble.model import Array, Config, Model
+from pebble.muon import Muon
+from pebble.network import Net
+from pebble.tokenizer import ASSISTANT, BEGIN, END, SPECIAL, WEIGHTS, Tokenizer
 
 
 @dataclass
 class Recipe:
-    """Everything that decides what comes out. Two runs of the same recipe on one machine give the same weights."""
+    """Everything that decides what comes out: the same recipe gives the same weights, on one machine."""
 
     seed: int = 0
     steps: int = 4000
@@ -54,8 +53,8 @@ class Recipe:
     matrix_rate: float = 0.02  # learning rate of the matrices inside the layers (Muon)
     other_rate: float = 0.003  # and of embeddings and norms (AdamW)
     warmup: int = 50  # steps until the full learning rate
-    decay: float = 0.3  # the last part of training, in which the rate falls to zero
-    prompt_share: float = 0.15  # of the tokens that Pebble need not write, so many are learned from as well
+    decay: float = 0.65  # the last part of training, in which the rate falls to zero
+    prompt_share: float = 0.05  # of the tokens that Pebble need not write, so many are learned from as well
     average: float = 0.998  # the weights that are kept are a running mean over the last few hundred steps
     embedding_std: float = 0.08
     induction: bool = True  # start with heads that copy: see `Net.begin_with_induction`
@@ -73,154 +72,11 @@ class Recipe:
         return Config(*shape, rope_theta=self.rope_theta)
 
 
-# ---------------------------------------------------------------- the network, as in model.py but for batches
-
-
-def linear(inputs: int, outputs: int) -> nn.Linear:
-    return nn.Linear(inputs, outputs, bias=False)
-
-
-class Attention(nn.Module):
-    """The names here and below are those of transformers' LlamaForCausalLM."""
-
-    def __init__(self, c: Config) -> None:
-        super().__init__()
-        self.width, self.group = c.head_width, c.num_attention_heads // c.num_key_value_heads
-        self.q_proj = linear(c.hidden_size, c.hidden_size)
-        self.k_proj = linear(c.hidden_size, c.num_key_value_heads * c.head_width)
-        self.v_proj = linear(c.hidden_size, c.num_key_value_heads * c.head_width)
-        self.o_proj = linear(c.hidden_size, c.hidden_size)
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # [B, T, D] -> [B, T, D]
-        b, t, _ = x.shape
-        q, k, v = (
-            p(x).view(b, t, -1, self.width).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        q, k = turn(q, cos, sin), turn(k, cos, sin)  # [B, H, T, C], [B, K, T, C]
-        k, v = k.repeat_interleave(self.group, 1), v.repeat_interleave(self.group, 1)
-        # rows are padded on the right, where no real token can see the padding
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.o_proj(y.transpose(1, 2).reshape(b, t, -1))  # type: ignore[no-any-return]
-
-
-class FeedForward(nn.Module):
-    def __init__(self, c: Config) -> None:
-        super().__init__()
-        self.gate_proj = linear(c.hidden_size, c.intermediate_size)
-        self.up_proj = linear(c.hidden_size, c.intermediate_size)
-        self.down_proj = linear(c.intermediate_size, c.hidden_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
-
-
-class Block(nn.Module):
-    """One layer."""
-
-    def __init__(self, c: Config) -> None:
-        super().__init__()
-        self.input_layernorm = nn.RMSNorm(c.hidden_size, c.rms_norm_eps)
-        self.self_attn = Attention(c)
-        self.post_attention_layernorm = nn.RMSNorm(c.hidden_size, c.rms_norm_eps)
-        self.mlp = FeedForward(c)
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # [B, T, D] -> [B, T, D]
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
-        return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
-
-
-def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    first, second = x.chunk(2, -1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
-
-
-class Net(nn.Module):
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__()
-        c = self.c = recipe.config()
-        self.embed_tokens = nn.Embedding(c.vocab_size, c.hidden_size)
-        self.blocks = [Block(c) for _ in range(c.num_hidden_layers)]
-        self.layers = nn.ModuleList(self.blocks)
-        self.norm = nn.RMSNorm(c.hidden_size, c.rms_norm_eps)
-        angles = torch.outer(torch.arange(c.max_position_embeddings).float(), self.speeds())
-        self.cos = nn.Buffer(angles.cos(), persistent=False)
-        self.sin = nn.Buffer(angles.sin(), persistent=False)
-        for name, p in self.named_parameters():
-            if p.dim() == 2:
-                nn.init.normal_(p, std=recipe.embedding_std if "embed" in name else c.hidden_size**-0.5)
-            if name.endswith(("o_proj.weight", "down_proj.weight")):
-                nn.init.zeros_(p)
-        if recipe.induction:
-            self.begin_with_induction(recipe.embedding_std)
-
-    def speeds(self) -> Tensor:
-        half = self.c.head_width // 2
-        return self.c.rope_theta ** (-torch.arange(half) / half)
-
-    @torch.no_grad()
-    def begin_with_induction(self, std: float) -> None:
-        """Let four heads start out as the circuit that copies; training may make of them what it likes.
-
-        "… Mira Dahl … Mira" -> "Dahl" takes two heads in a row. The first tells each token what stood before it,
-        the second finds the place whose predecessor is the token at hand. Neither helps without the other, so that
-        training sits on a plateau for long before both are there: too long for a model that is trained on a laptop.
-        """
-        c, width = self.c, self.c.head_width
-        generator = torch.Generator().manual_seed(0)
-
-        def code() -> Tensor:  # [C, D]: a random view of the residual stream
-            return torch.linalg.qr(torch.randn(c.hidden_size, width, generator=generator))[0].T
-
-        # layer 0: all embeddings share channel 0, and from it alone come queries and keys that fit best at a
-        # distance of one (head 0) and of two tokens (head 1), by those channels that RoPE turns fast
-        shared = 4 * std
-        self.embed_tokens.weight[:, 0] = shared
-        one = (shared**2 / c.hidden_size + std**2) ** 0.5 / shared  # reads the shared channel, normed, as 1
-        fast = (self.speeds() > 0.05).float()
-        first, second = self.blocks[0].self_attn, self.blocks[1].self_attn
-        first.k_proj.weight[:width] = 0
-        first.k_proj.weight[:width, 0] = torch.cat([fast, 0 * fast]) * one
-        for head in (0, 1):
-            angle = self.speeds() * (head + 1)
-            first.q_proj.weight[head * width : (head + 1) * width] = 0
-            toward = torch.cat([fast * angle.cos(), -fast * angle.sin()])
-            first.q_proj.weight[head * width : (head + 1) * width, 0] = toward * one * 3 * width**0.5
-
-        # what they hand over: a code of the token they see, written to a place of its own, as loud as the token
-        token, before, before_that, output = code(), code(), code(), code()
-        loud = std * width**-0.5 * c.hidden_size**0.5
-        token[:, 0] = 0
-        first.v_proj.weight[:width] = token
-        first.o_proj.weight[:, :width] = before.T * loud
-        first.o_proj.weight[:, width : 2 * width] = before_that.T * loud
-
-        # layer 1: head 0 looks for a place whose "before" is the token at hand; head 2 for one whose
-        # "before that" is the token before the one at hand; by channels that RoPE hardly turns. Both copy.
-        slow = torch.cat([(self.speeds() < 0.02).float()] * 2)[:, None]
-        group = 2 // (c.num_attention_heads // c.num_key_value_heads)
-        for head, kv, query, key in ((0, 0, token, before), (2, group, before, before_that)):
-            q, k = slice(head * width, (head + 1) * width), slice(kv * width, (kv + 1) * width)
-            second.q_proj.weight[q] = query * slow * 3
-            second.k_proj.weight[k] = key * slow * 3
-            second.v_proj.weight[k] = output
-            second.o_proj.weight[:, q] = output.T * loud * 2
-
-    def hidden(self, ids: Tensor) -> Tensor:  # [B, T] -> [B, T, D]
-        x = self.embed_tokens(ids)
-        t = ids.shape[1]
-        for layer in self.layers:
-            x = layer(x, self.cos[:t], self.sin[:t])
-        return self.norm(x)  # type: ignore[no-any-return]
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        return hidden @ self.embed_tokens.weight.T
-
-
 # ---------------------------------------------------------------- examples as rows of numbers
 
 
 def row(example: corpus.Example, tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
-    """Token numbers, and which of them Pebble has to write itself: its turns with their end, or all of a text."""
+    """Token numbers, and which of them Pebble has to write itself: its own turns, or all of a text."""
     if example.text:
         ids = [BEGIN, *tokenizer.encode(example.text), END]
         return ids, [False] + [True] * (len(ids) - 1)
@@ -272,7 +128,7 @@ Place = tuple[int, int]  # a shard, and how many of its batches are behind us
 def stream(
     recipe: Recipe, folder: Path, place: Place, rank: int = 0, ranks: int = 1
 ) -> Iterator[tuple[Batch, Place]]:
-    """Batches without end from a place on, each with the place after it; another process makes them meanwhile.
+    """Batches without end, each with the place after it; another process makes them meanwhile.
 
     Of several training processes (`ranks`) each takes every so-manieth batch, of as many tokens less.
     """
@@ -292,41 +148,6 @@ def stream(
 # ---------------------------------------------------------------- optimisation
 
 
-class Muon:
-    """Momentum whose step is made orthogonal, for the matrices inside the layers.
-
-    A gradient matrix is usually dominated by a few directions. Muon gives all of them the same length, by a few
-    rounds of a matrix polynomial (Newton-Schulz), so that rare directions are learned as fast as common ones.
-    """
-
-    def __init__(self, parameters: list[nn.Parameter], momentum: float = 0.95) -> None:
-        self.momentum = momentum
-        self.groups: dict[tuple[int, int], list[nn.Parameter]] = {}
-        for p in parameters:  # matrices of one shape are worked on together; wide ones lie down
-            self.groups.setdefault((min(p.shape), max(p.shape)), []).append(p)
-        self.velocity = {s: torch.zeros(len(ps), *s, device=ps[0].device) for s, ps in self.groups.items()}
-
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
-        for shape, ps in self.groups.items():
-            grads = [p.grad for p in ps if p.grad is not None]
-            g = torch.stack([gradient if gradient.shape == shape else gradient.T for gradient in grads])
-            v = self.velocity[shape].lerp_(g, 1 - self.momentum)
-            x = orthogonal(g.lerp(v, self.momentum))
-            scale = rate * (shape[1] / shape[0]) ** 0.5
-            for p, update in zip(ps, x, strict=True):
-                p.sub_(update if p.shape == shape else update.T, alpha=scale)
-
-
-def orthogonal(x: Tensor) -> Tensor:
-    """Matrices [N, small, large] with all singular values near 1 and the same singular vectors."""
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for a, b, c in [(3.4445, -4.7750, 2.0315)] * 5:
-        s = x @ x.mT
-        x = a * x + (b * s + c * s @ s) @ x
-    return x
-
-
 def rate_at(step: int, recipe: Recipe) -> float:
     """Share of the full learning rate: up, level, and down to zero in a straight line."""
     falling = (recipe.steps - step) / max(1, recipe.steps * recipe.decay)
@@ -339,7 +160,7 @@ class Training:
     def __init__(self, recipe: Recipe, device: str) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
-        self.net = Net(recipe).to(device)
+        self.net = Net(recipe.config(), recipe.embedding_std, recipe.induction).to(device)
         self.mean = [p.detach().clone() for p in self.net.parameters()]
         matrices = [p for n, p in self.net.named_parameters() if n.startswith("layers") and p.dim() == 2]
         others = [p for n, p in self.net.named_parameters() if not n.startswith("layers") or p.dim() != 2]
@@ -383,13 +204,14 @@ class Training:
             gradients = [p.grad for p in self.net.parameters() if p.grad is not None]
             flat = torch.cat([g.flatten() for g in gradients]) / self.ranks
             dist.all_reduce(flat)
-            for g, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            for g, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
                 g.copy_(mean.view_as(g))
 
     def save(self, file: Path) -> None:
         state = {
-            "recipe": asdict(self.recipe), "net": self.net.state_dict(), "mean": self.mean, "muon": self.muon.velocity,
-            "adam": self.adam.state_dict(), "step": self.step, "place": self.place, "tokens": self.tokens, "seconds": self.seconds,
+            "recipe": asdict(self.recipe), "net": self.net.state_dict(), "mean": self.mean,
+            "muon": self.muon.velocity, "adam": self.adam.state_dict(), "step": self.step,
+            "place": self.place, "tokens": self.tokens, "seconds": self.seconds,
         }  # fmt: skip
         torch.save(state, file.with_suffix(".new"))
         file.with_suffix(".new").replace(file)  # at once: a kill leaves the old file or the new one
@@ -408,89 +230,65 @@ class Training:
         return {f"model.{n}": m.cpu().numpy() for n, m in zip(names, self.mean, strict=True)}
 
 
-@torch.no_grad()
-def progress(training: Training, tokenizer: Tokenizer, count: int = 40) -> dict[str, float]:
-    """Share of examples of each kind in which every own token is the likeliest one; averaged weights.
-
-    That is what greedy decoding would write, as long as only one answer counts. evaluate.py really decodes.
-    """
-    parameters: list[Tensor] = list(training.net.parameters())
-    kept = [p.detach().clone() for p in parameters]
-    torch._foreach_copy_(parameters, training.mean)
-    right = {}
-    for kind in corpus.TESTS:
-        rows = [row(e, tokenizer) for e in corpus.test_set(kind, count, seed=1000)]
-        ids, own = (torch.from_numpy(a).to(training.device) for a in padded(rows))
-        wrong = training.net.logits(training.net.hidden(ids[:, :-1])).argmax(-1) != ids[:, 1:]
-        right[kind] = 1 - (wrong & own[:, 1:]).any(1).float().mean().item()
-    torch._foreach_copy_(parameters, kept)
-    return right
-
-
 def lengths(ids: Tensor) -> Tensor:
     """Of each row, up to and with the END before the padding (which is END, too)."""
     last = (ids != END).long() * torch.arange(ids.shape[1], device=ids.device)
     return last.max(1).values + 2
 
 
-def train(recipe: Recipe, folder: Path, device: str, say: bool = True) -> Training:
+def train(recipe: Recipe, folder: Path, device: str = "cpu", say: bool = False) -> Training:
     """Train, or go on, in a folder; leave there tokenizer.json, checkpoint.pt and log.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "tokenizer.json").exists():
         tokenizer_of(recipe).save(folder)
-    tokenizer = Tokenizer.load(folder)
     training, checkpoint = Training(recipe, device), folder / "checkpoint.pt"
-    log = folder / ("log.csv" if training.rank == 0 else f"log-{training.rank}.csv")
     if checkpoint.exists():
         training.load(checkpoint)
-    kept = (
-        [line for line in csv.reader(log.open()) if line[0].isdigit() and int(line[0]) <= training.step]
-        if log.exists()
-        else []
-    )
-    with log.open("w", buffering=1) as out:
-        write = csv.writer(out, lineterminator="\n")
-        write.writerow(["step", "tokens", "seconds", "loss", "own_loss", "rate"])
-        write.writerows(kept)
-        recent: list[tuple[float, float]] = []
-        begun, before = time.monotonic(), training.seconds
-        start_tokens = training.tokens
-        for batch, place in stream(recipe, folder, training.place, training.rank, training.ranks):
-            if training.step >= recipe.steps:
-                break
-            recent.append(training.learn(batch))
-            training.place = place
-            training.seconds = before + time.monotonic() - begun
-            if training.step % 20 == 0:
-                loss, own = (sum(x) / len(recent) for x in zip(*recent, strict=True))
-                recent.clear()
-                write.writerow(
-                    [
-                        training.step,
-                        training.tokens,
-                        round(training.seconds),
-                        f"{loss:.4f}",
-                        f"{own:.4f}",
-                        f"{rate_at(training.step, recipe):.3f}",
-                    ]
-                )
-                if say and training.rank == 0:
-                    speed = (training.tokens - start_tokens) / (training.seconds - before)
-                    left = (recipe.steps - training.step) * training.tokens / training.step / speed
-                    print(
-                        f"step {training.step:5d}/{recipe.steps}  loss {loss:.3f}  own {own:.3f}  {speed:6.0f} tokens/s  {left / 60:4.0f} min left",
-                        flush=True,
-                    )
-            if say and training.rank == 0 and training.step % 500 == 0:
-                print(
-                    " ".join(
-                        f"{kind} {100 * share:.0f}," for kind, share in progress(training, tokenizer).items()
-                    ),
-                    flush=True,
-                )
-            if training.rank == 0 and (training.step % 100 == 0 or training.step == recipe.steps):
+    log = Log(folder / "log.csv", training, say) if training.rank == 0 else None
+    clock = time.monotonic() - training.seconds
+    for batch, place in stream(recipe, folder, training.place, training.rank, training.ranks):
+        if training.step >= recipe.steps:
+            break
+        losses = training.learn(batch)
+        training.place, training.seconds = place, time.monotonic() - clock
+        if log:
+            log.add(*losses)
+            if training.step % 100 == 0 or training.step == recipe.steps:
                 training.save(checkpoint)
     return training
+
+
+class Log:
+    """Writes a line of log.csv every twenty steps, and says how it goes."""
+
+    HEADER = "step,tokens,seconds,loss,own_loss,rate"
+
+    def __init__(self, file: Path, training: Training, say: bool) -> None:
+        self.file, self.training, self.say = file, training, say
+        self.recent: list[tuple[float, float]] = []
+        self.begun = training.tokens, training.seconds
+        old = file.read_text().splitlines()[1:] if file.exists() else []
+        kept = [line for line in old if int(line.split(",")[0]) <= training.step]  # the rest will come again
+        file.write_text("\n".join([self.HEADER, *kept]) + "\n")
+
+    def add(self, loss: float, own_loss: float) -> None:
+        self.recent.append((loss, own_loss))
+        t, steps = self.training, self.training.recipe.steps
+        if t.step % 20 and t.step != steps:
+            return
+        loss, own_loss = (sum(x) / len(x) for x in zip(*self.recent, strict=True))
+        self.recent.clear()
+        rate = rate_at(t.step, t.recipe)
+        with self.file.open("a") as out:
+            out.write(f"{t.step},{t.tokens},{t.seconds:.0f},{loss:.4f},{own_loss:.4f},{rate:.3f}\n")
+        if self.say:
+            speed = (t.tokens - self.begun[0]) / (t.seconds - self.begun[1])
+            left = (steps - t.step) * t.tokens / t.step / speed / 60
+            print(
+                f"step {t.step:5d}/{steps}  loss {loss:.3f}  own {own_loss:.3f}"
+                f"  {speed:6.0f} tokens/s  {left:4.0f} min left",
+                flush=True,
+            )
 
 
 def tokenizer_of(recipe: Recipe) -> Tokenizer:
@@ -509,19 +307,35 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path("build/pebble"), help="where checkpoints are kept"
     )
+    parser.add_argument("--into", type=Path, default=WEIGHTS, help="where the trained model goes")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    parser.add_argument(
+        "--evaluate", action="store_true", help="measure the stored weights instead of training"
+    )
     for f in fields(Recipe):
         parse = type(f.default) if not isinstance(f.default, bool) else lambda text: text == "True"
         parser.add_argument("--" + f.name.replace("_", "-"), type=parse, default=f.default)
-    arguments = vars(parser.parse_args())
-    folder, threads = arguments.pop("folder"), arguments.pop("threads")
-    if "WORLD_SIZE" in os.environ:  # started by torchrun
-        dist.init_process_group("gloo")
-    if threads:
-        torch.set_num_threads(threads)
-    recipe = Recipe(**arguments)
-    training = train(recipe, folder, "cuda" if torch.cuda.is_available() else "cpu")
-    save(recipe.config(), training.weights(), Tokenizer.load(folder), folder, "float16")
+    arguments = parser.parse_args()
+    if not arguments.evaluate:
+        if "WORLD_SIZE" in os.environ:  # several processes, started by torchrun
+            dist.init_process_group("gloo")
+        if arguments.threads:
+            torch.set_num_threads(arguments.threads)
+        recipe = Recipe(**{f.name: getattr(arguments, f.name) for f in fields(Recipe)})
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        training = train(recipe, arguments.folder, device, say=True)
+        if training.rank > 0:
+            return
+        finish(training, arguments.folder, arguments.into)
+    results = evaluate.measure(Model.load(arguments.into), count=200, seed=1)
+    evaluate.write(results, arguments.into)
+    print(evaluate.table(results))
+
+
+def finish(training: Training, folder: Path, into: Path) -> None:
+    """Store the averaged weights in half precision, with the tokenizer and the log."""
+    save(training.recipe.config(), training.weights(), Tokenizer.load(folder), into, "float16")
+    shutil.copyfile(folder / "log.csv", into / "log.csv")
 
 
 if __name__ == "__main__":

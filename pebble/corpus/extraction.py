@@ -32,7 +32,7 @@ OTHER = lines("""
     {Key}: {value}.
     {Key}: {value}.
     The {key} will be {value}.
-    {Value} is the {key}.
+    It has {value} as its {key}.
     With the {key} {value}.""")
 REQUESTS = [
     "Extract {keys} as JSON: {text}",
@@ -71,7 +71,7 @@ def extraction(w: World) -> Example:
         if key not in fields:
             fields[key] = int(value) if value.isdigit() else value
             wording = w.rng.choice(OTHER)
-            sentences.append(upper(wording.format(key=key, Key=upper(key), value=value, Value=value)))
+            sentences.append(wording.format(key=key, Key=upper(key), value=value))
     keys = w.rng.sample(list(fields), min(len(fields), w.among(1, 2, 3, 3, 4)))
     if w.chance(0.06):  # a field that the text does not have
         keys.insert(w.rng.randint(0, len(keys)), missing := w.word())

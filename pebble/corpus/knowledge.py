@@ -234,6 +234,7 @@ BEYOND = lines("""
 
 def beyond(w: World) -> str:
     return w.rng.choice(BEYOND).format(
-        x=w.one(w.person, w.city, w.word, w.thing, w.Word), word=w.word(), a_word=a(w.word()), thing=w.thing(),
-        attribute=w.attribute(), colour=w.colour(), year=w.year(), city=w.city(), job=w.job(), verb=w.verb(),
+        x=w.one(w.person, w.city, w.word, w.thing, w.Word), word=w.word(), a_word=a(w.word()),
+        thing=w.thing(), attribute=w.attribute(), colour=w.colour(), year=w.year(), city=w.city(),
+        job=w.job(), verb=w.verb(),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Questions to be answered out of given sentences.
 
-A fact is a sentence and a question that it answers. Its words are drawn at random and its wording from many, so
-that the sentence cannot be known: it has to be found and copied.
+A fact is a sentence and a question that it answers. Its words are drawn at random and its wording from
+many, so that the sentence cannot be known: it has to be found and copied.
 """
 
 from collections.abc import Callable
@@ -81,8 +81,9 @@ def where_slots(w: World) -> dict[str, str]:
 def when_slots(w: World) -> dict[str, str]:
     made_up = w.word()
     verb, done = w.among(
-        ("open", "opened"), ("close", "closed"), ("burn down", "burned down"), ("move", "moved"), ("change", "changed"),
-        ("end", "ended"), ("start", "started"), ("win", "won"), (made_up, made_up + "ed"),
+        ("open", "opened"), ("close", "closed"), ("burn down", "burned down"), ("move", "moved"),
+        ("change", "changed"), ("end", "ended"), ("start", "started"), ("win", "won"),
+        (made_up, made_up + "ed"),
     )  # fmt: skip
     when = w.one(
         lambda: f"in {w.year()}",
@@ -291,7 +292,7 @@ def prompt(w: World, sentences: list[str], question: str) -> str:
 
 
 def reading(w: World, count: int, relations: list[Relation] = SEEN, answerable: bool = True) -> Example:
-    """A question about one of `count` facts. The others share its subject or its wording, lest one word decide."""
+    """A question about one of `count` facts. Others share its subject or wording, lest one word decide."""
     asked = fact(w, relations)
     sentences = [asked.sentence] if answerable else []
     while len(sentences) < count:

@@ -85,15 +85,16 @@ def arithmetic(w: World) -> Example:
 # ---------------------------------------------------------------- units
 
 LENGTH = {
-    "metres": ("m", 1.0), "kilometres": ("km", 1000.0), "centimetres": ("cm", 0.01), "miles": ("mi", 1609.344),
-    "feet": ("ft", 0.3048), "inches": ("in", 0.0254), "yards": ("yd", 0.9144),
+    "metres": ("m", 1.0), "kilometres": ("km", 1000.0), "centimetres": ("cm", 0.01),
+    "miles": ("mi", 1609.344), "feet": ("ft", 0.3048), "inches": ("in", 0.0254), "yards": ("yd", 0.9144),
 }  # fmt: skip
 MASS = {
-    "kilograms": ("kg", 1.0), "grams": ("g", 0.001), "pounds": ("lb", 0.45359237), "ounces": ("oz", 0.028349523),
-    "tonnes": ("t", 1000.0),
+    "kilograms": ("kg", 1.0), "grams": ("g", 0.001), "pounds": ("lb", 0.45359237),
+    "ounces": ("oz", 0.028349523), "tonnes": ("t", 1000.0),
 }  # fmt: skip
 VOLUME = {
-    "litres": ("l", 1.0), "millilitres": ("ml", 0.001), "gallons": ("gal", 3.785411784), "pints": ("pt", 0.473176473),
+    "litres": ("l", 1.0), "millilitres": ("ml", 0.001), "gallons": ("gal", 3.785411784),
+    "pints": ("pt", 0.473176473),
 }  # fmt: skip
 TIME = {
     "seconds": ("s", 1.0), "minutes": ("min", 60.0), "hours": ("h", 3600.0), "days": ("d", 86400.0),
@@ -211,11 +212,15 @@ KEYS = words("city name item person country id product place title animal shop p
 
 
 class Lookup:
-    """A tool made up on the spot, which knows one attribute of something, and a question for it."""
+    """A tool made up on the spot, which knows one attribute of something, and a question for it.
 
-    def __init__(self, w: World) -> None:
-        self.at, self.what, self.s = w.attribute(), w.mix(KEYS, 0.15), key(w)
-        words = {"at": self.at, "what": self.what, "word": w.word(), "verb": w.verb()}
+    naming: the world from which the names of the tool and its parameter come, if it is another one.
+    """
+
+    def __init__(self, w: World, naming: World | None = None) -> None:
+        n = naming or w
+        self.at, self.what, self.s = n.attribute(), n.mix(KEYS, 0.15), key(w)
+        words = {"at": self.at, "what": self.what, "word": n.word(), "verb": n.verb()}
         name = w.rng.choice(TOOL_NAMES).format(**words)
         self.tool = tool(name, w.rng.choice(DESCRIPTIONS).format(**words), self.what)
         self.request = w.rng.choice(ASK_LOOKUP).format(at=self.at, At=upper(self.at), s=self.s)
@@ -229,8 +234,8 @@ def key(w: World) -> str:
     return w.one(w.city, w.person, w.thing, w.word, w.Word, w.code, lambda: f"{w.adjective()} {w.thing()}")
 
 
-def lookup(w: World) -> Example:
-    it, v = Lookup(w), w.value()
+def lookup(w: World, naming: World | None = None) -> Example:
+    it, v = Lookup(w, naming), w.value()
     turns = [it.call(), returns(v), says(f"The {it.at} of {it.s} is {v}.")]
     return Example("lookup", [user(it.request), *turns], toolbox(w, [it.tool]))
 

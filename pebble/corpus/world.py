@@ -1,8 +1,8 @@
 """The words that Pebble's examples are made of, and which of them are kept for the tests.
 
-Pebble must copy what stands before it rather than recite what it once saw. So half of all names and things are
-listed words and the other half are made up from syllables, millions of them, from the first step on. A sixth
-of every list, a tenth of all made-up words and of all longer numbers never occur in training:
+Pebble must copy what stands before it rather than recite what it once saw. So half of all names and things
+are listed words and the other half are made up from syllables, millions of them, from the first step on. A
+sixth of every list, a tenth of all made-up words and of all longer numbers never occur in training:
 `World(fresh=True)` speaks in these alone.
 """
 
@@ -25,39 +25,40 @@ CODAS = words("b ck d f g k l l lt m mp n n nd ng nt p r r rn rt s s sk st t th 
 PEOPLE = words("""
     Anna Ben Clara David Elena Felix Greta Hugo Ida Jonas Karin Leo Mia Noah Olga Paul Rosa Simon Tara Victor
     Wanda Xenia Yusuf Zoe Amir Bella Carlos Dana Emil Fatima Gustav Hana Ivan Julia Kofi Lena Marco Nina Oscar
-    Priya Quentin Ruth Sofia Tom Ursula Vera Walter Yara Zeno Alma Bruno Celia Dora Erik Flora Georg Hilda Igor
-    Jana Lukas Maria Nora Otto Petra Rafael Sara Theo Uma Vincent Will Agnes Boris Chen Diego Esther Farid Gina
-    Henry Ines Jakob Kim Laura Max Nadia Omar Pia Robert Stella Tim Viola Wen Yuki Adam Birgit Cora Daniel Eva
-    Frank Lucy John""")
+    Priya Quentin Ruth Sofia Tom Ursula Vera Walter Yara Zeno Alma Bruno Celia Dora Erik Flora Georg Hilda
+    Igor Jana Lukas Maria Nora Otto Petra Rafael Sara Theo Uma Vincent Will Agnes Boris Chen Diego Esther
+    Farid Gina Henry Ines Jakob Kim Laura Max Nadia Omar Pia Robert Stella Tim Viola Wen Yuki Adam Birgit
+    Cora Daniel Eva Frank Lucy John""")
 FAMILIES = words("""
     Berg Costa Dahl Eriksen Fischer Garcia Hansen Ito Jensen Kowalski Larsen Meyer Novak Olsen Petrov Rossi
-    Silva Tanaka Urban Vogel Weber Young Zimmer Adler Brandt Cohen Diaz Ender Frey Gruber Huber Ivanov Kaya Lang
-    Moreau Nagel Okafor Peters Quist Reed Stone Torres Ullman Wagner Yilmaz Ziegler Baker Carter Ellis Foster""")
+    Silva Tanaka Urban Vogel Weber Young Zimmer Adler Brandt Cohen Diaz Ender Frey Gruber Huber Ivanov Kaya
+    Lang Moreau Nagel Okafor Peters Quist Reed Stone Torres Ullman Wagner Yilmaz Ziegler Baker Carter Ellis
+    Foster""")
 CITIES = words("""
     Oslo Lima Rome Paris Berlin Madrid Vienna Zurich Geneva Basel Bern Prague Warsaw Athens Cairo Delhi Tokyo
-    Kyoto Seoul Hanoi Manila Sydney Perth Quito Bogota Havana Boston Chicago Denver Dallas Toronto Montreal Lagos
-    Nairobi Accra Tunis Lisbon Porto Dublin London Leeds York Bergen Turku Riga Vilnius Milan Turin Naples Venice
-    Hamburg Munich Dresden Leipzig Cologne Lyon Nantes Ghent Bruges Utrecht""")
+    Kyoto Seoul Hanoi Manila Sydney Perth Quito Bogota Havana Boston Chicago Denver Dallas Toronto Montreal
+    Lagos Nairobi Accra Tunis Lisbon Porto Dublin London Leeds York Bergen Turku Riga Vilnius Milan Turin
+    Naples Venice Hamburg Munich Dresden Leipzig Cologne Lyon Nantes Ghent Bruges Utrecht""")
 JOBS = words("""
-    baker teacher nurse pilot farmer painter welder doctor driver singer lawyer waiter carpenter plumber gardener
-    librarian dentist fisherman tailor butcher cook judge engineer chemist mason clerk barber sailor miner potter
-    florist referee banker guard editor dancer poet actor optician brewer jeweller translator surveyor architect
-    biologist mechanic electrician firefighter historian shepherd""")
+    baker teacher nurse pilot farmer painter welder doctor driver singer lawyer waiter carpenter plumber
+    gardener librarian dentist fisherman tailor butcher cook judge engineer chemist mason clerk barber
+    sailor miner potter florist referee banker guard editor dancer poet actor optician brewer jeweller
+    translator surveyor architect biologist mechanic electrician firefighter historian shepherd""")
 THINGS = words("""
-    lamp chair table clock book boat kite drum bell ladder bucket basket blanket mirror candle hammer spoon bottle
-    kettle violin guitar piano bicycle tent tractor camera radio phone printer carpet jacket scarf hat coat shirt
-    ring crown sword shield map compass rope anchor wheel engine pump brush pencil notebook envelope stamp coin
-    barrel window door gate bridge tower fountain statue garden oven fridge sofa pillow towel umbrella helmet
-    saddle flute trumpet telescope microscope puzzle doll sled canoe""")
+    lamp chair table clock book boat kite drum bell ladder bucket basket blanket mirror candle hammer spoon
+    bottle kettle violin guitar piano bicycle tent tractor camera radio phone printer carpet jacket scarf
+    hat coat shirt ring crown sword shield map compass rope anchor wheel engine pump brush pencil notebook
+    envelope stamp coin barrel window door gate bridge tower fountain statue garden oven fridge sofa pillow
+    towel umbrella helmet saddle flute trumpet telescope microscope puzzle doll sled canoe""")
 PLACES = words("""
-    harbour museum library bridge market theatre school hospital station castle temple factory bakery lighthouse
-    garden park stadium cinema hotel mill quarry airport tunnel palace archive observatory zoo brewery chapel
-    gallery""")
+    harbour museum library bridge market theatre school hospital station castle temple factory bakery
+    lighthouse garden park stadium cinema hotel mill quarry airport tunnel palace archive observatory zoo
+    brewery chapel gallery""")
 ATTRIBUTES = words("""
-    price weight height width length age colour owner code motto capital password name number address size speed
-    depth area population temperature score rank date title author founder director language currency material
-    shape flavour leader origin budget salary balance status version level symbol nickname secret mascot engine
-    recipe teacher weather stock phone email manager deadline rent rating room""")
+    price weight height width length age colour owner code motto capital password name number address size
+    speed depth area population temperature score rank date title author founder director language currency
+    material shape flavour leader origin budget salary balance status version level symbol nickname secret
+    mascot engine recipe teacher weather stock phone email manager deadline rent rating room""")
 COLOURS = words(
     "red blue green yellow black white brown grey orange purple pink silver golden violet turquoise"
 )
@@ -67,16 +68,16 @@ ANIMALS = words("""
 DAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 MONTHS = words("January February March April May June July August September October November December")
 UNITS = words("""
-    euros dollars francs kilos grams tons metres kilometres miles litres hours minutes days years degrees points
-    pages seats rooms steps""")
+    euros dollars francs kilos grams tons metres kilometres miles litres hours minutes days years degrees
+    points pages seats rooms steps""")
 ADJECTIVES = words("""
-    old new small big round wooden quiet bright heavy famous narrow empty broken lovely strange simple warm cold
-    soft hard""")
+    old new small big round wooden quiet bright heavy famous narrow empty broken lovely strange simple warm
+    cold soft hard""")
 VERBS = words("""
-    collect paint sell repair build buy clean carry count draw find grow hide hold keep know lend like lose love
-    make move need open own pack play polish pull push read rent ride see send show steal study throw trade use
-    want wear write bake borrow design cook deliver photograph restore protect guard weigh import invent film
-    teach""")
+    collect paint sell repair build buy clean carry count draw find grow hide hold keep know lend like lose
+    love make move need open own pack play polish pull push read rent ride see send show steal study throw
+    trade use want wear write bake borrow design cook deliver photograph restore protect guard weigh import
+    invent film teach""")
 
 
 class World:

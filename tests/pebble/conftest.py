@@ -9,7 +9,8 @@ from pebble.model import Config, Model
 from pebble.tokenizer import Tokenizer
 
 TEXT = """The cat sat on the mat. A token is a piece of text. Pebble's weights don't fit on the mat.
-The model reads tokens; the tokens are numbers, and the numbers are the weights' business. "The end", said I."""
+The model reads tokens; the tokens are numbers, and the numbers are the
+weights' business. "The end", said I."""
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_tokenizer import mended, strings
 
 from pebble import chat, export
 from pebble.model import Model
 from pebble.sample import generate
-from test_tokenizer import mended, strings
+from pebble.tokenizer import WEIGHTS
 
 IDS = [0, 3, 77, 104, 264, 264, 9, 300, 12, 12, 45]
 
@@ -115,7 +116,7 @@ def test_ollama_runs_pebble(model: Model, tmp_path: Path) -> None:
     if not ollama:
         pytest.skip("the program ollama is not installed")
     export.write_gguf(model, tmp_path / "pebble-F16.gguf", "F16")
-    export.write_modelfile(model, tmp_path / "Modelfile")
+    shutil.copyfile(WEIGHTS / "Modelfile", tmp_path / "Modelfile")
     subprocess.run([ollama, "create", "pebble-test", "-f", "Modelfile"], cwd=tmp_path, check=True)
     try:
         run = subprocess.run(
