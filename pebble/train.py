@@ -1,6 +1,6 @@
 """Training: guess the next token, look how wrong the guess was, change the weights a little, many times.
 
-    python -m pebble.train                 train into build/pebble, then write the result to pebble/weights
+    python -m pebble.train                 train in .cache/pebble, then write the result to pebble/weights
     python -m pebble.train --evaluate      only measure the stored weights, as evaluate.py says
 
 A run can be killed at any time. Started again it goes on from its last checkpoint, with the same examples
@@ -305,7 +305,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--folder", type=Path, default=Path("build/pebble"), help="where checkpoints are kept"
+        "--folder", type=Path, default=Path(".cache/pebble"), help="where checkpoints are kept"
     )
     parser.add_argument("--into", type=Path, default=WEIGHTS, help="where the trained model goes")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
