@@ -80,7 +80,31 @@ def check_schema(schema: Schema, tokenizer: Tokenizer, param: str) -> None:
 
 
 def _json_rule(name: str, schema: Schema) -> str:
-    return f"{name}: %json {json.dumps({**schema, **COMPACT} if isinstance(schema, dict) else schema)}"
+    return (
+        f"{name}: %json {json.dumps({**closed(schema), **COMPACT} if isinstance(schema, dict) else schema)}"
+    )
+
+
+def closed(schema: Any) -> Any:
+    """The schema without room for properties that it does not name, unless it speaks of them itself.
+
+    JSON Schema allows any others by default. A small model would make use of that, for ever.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    shut = dict(schema)
+    for name in ("properties", "$defs", "definitions"):  # schemas by name
+        if isinstance(shut.get(name), dict):
+            shut[name] = {key: closed(value) for key, value in shut[name].items()}
+    for name in ("anyOf", "oneOf", "prefixItems"):  # schemas in a row
+        if isinstance(shut.get(name), list):
+            shut[name] = [closed(value) for value in shut[name]]
+    if "items" in shut:
+        shut["items"] = closed(shut["items"])
+    # what stands beside other schemas has to fit them as well, and they may name other properties
+    if "properties" in shut and not shut.keys() & {"allOf", "anyOf", "oneOf", "$ref", "patternProperties"}:
+        shut.setdefault("additionalProperties", False)
+    return shut
 
 
 def call_grammar(tools: Sequence[chat.Tool], *, must: bool, many: bool, answer: Schema | None = None) -> str:
