@@ -22,7 +22,7 @@ from pebble.serving.refusal import Refused, refusal
 
 BODY_LIMIT = 4 * 1024 * 1024  # bytes
 DRAIN_LIMIT = 64 * 1024 * 1024  # a body too large is read to its end, or the client would not hear our answer
-LONG = 8 * 1024  # bytes; a longer body is parsed and cut into tokens in a thread
+LONG = 2 * 1024  # bytes; a longer body is parsed and cut into tokens in a thread
 
 log = logging.getLogger("pebble")
 

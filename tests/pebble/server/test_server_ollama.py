@@ -263,16 +263,3 @@ def test_what_ollama_has_and_we_have_not(client: ollama.Client) -> None:
     ):
         with pytest.raises(ollama.ResponseError, match="does not offer"):
             attempt()
-
-
-# --- with the trained weights ---
-
-
-def test_pebble_itself(pebble_url: str) -> None:
-    with closing(ollama.Client(pebble_url)) as client:
-        reply = ask(client, "What is a token?")
-        chunks = list(client.chat("pebble", say("What is a token?"), stream=True))
-        generated = client.generate("pebble", "What is a token?")
-    assert reply.done_reason == "stop"
-    assert len(reply.message.content) > 10
-    assert "".join(c.message.content for c in chunks) == reply.message.content == generated.response

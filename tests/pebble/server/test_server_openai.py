@@ -465,17 +465,3 @@ EMBEDDING_ERRORS = [
 def test_errors_of_embeddings(client: Any, change: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         client.embeddings.create(**{"model": "all-minilm", "input": "x", **change})
-
-
-# --- with the trained weights ---
-
-
-def test_pebble_itself(pebble_url: str) -> None:
-    question = "What is a token?"
-    with openai.OpenAI(base_url=f"{pebble_url}/v1", api_key="none") as client:
-        reply = ask(client, question)
-        chunks = list(client.chat.completions.create(model="pebble", messages=say(question), stream=True))
-        response = client.responses.create(model="pebble", input=question)
-    text = reply.choices[0].message.content
-    assert reply.choices[0].finish_reason == "stop" and len(text) > 10
-    assert "".join(c.choices[0].delta.content or "" for c in chunks) == text == response.output_text
