@@ -20,7 +20,8 @@ class Muon:
         self.velocity = {s: torch.zeros(len(ps), *s, device=ps[0].device) for s, ps in self.groups.items()}
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: float, decay: float = 0.0) -> None:
+        """Go one step of length `rate`; `decay` draws the weights towards zero, or they grow for ever."""
         for shape, ps in self.groups.items():
             grads = [p.grad for p in ps if p.grad is not None]
             g = torch.stack([gradient if gradient.shape == shape else gradient.T for gradient in grads])
@@ -28,7 +29,7 @@ class Muon:
             x = orthogonal(g.lerp(v, self.momentum))
             scale = rate * (shape[1] / shape[0]) ** 0.5
             for p, update in zip(ps, x, strict=True):
-                p.sub_(update if p.shape == shape else update.T, alpha=scale)
+                p.mul_(1 - rate * decay).sub_(update if p.shape == shape else update.T, alpha=scale)
 
 
 def orthogonal(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ class Recipe:
     steps: int = 4000
     batch_tokens: int = 4096  # tokens in a step, padding included
     short_shards: int = 8  # the first so many thousand examples are short ones: copying is learned sooner
-    vocab_size: int = 1536
+    vocab_size: int = 1536  # at most
     width: int = 128
     layers: int = 6
     heads: int = 4
@@ -50,11 +50,12 @@ class Recipe:
     inner: int = 320
     context: int = 512
     rope_theta: float = 100_000.0
-    matrix_rate: float = 0.02  # learning rate of the matrices inside the layers (Muon)
+    matrix_rate: float = 0.006  # learning rate of the matrices inside the layers (Muon)
     other_rate: float = 0.003  # and of embeddings and norms (AdamW)
+    weight_decay: float = 0.1  # of the matrices; without it attention grew so sharp that it stopped learning
     warmup: int = 50  # steps until the full learning rate
     decay: float = 0.65  # the last part of training, in which the rate falls to zero
-    prompt_share: float = 0.05  # of the tokens that Pebble need not write, so many are learned from as well
+    prompt_share: float = 0.05  # of the tokens that Pebble need not write, so many are learned from
     average: float = 0.998  # the weights that are kept are a running mean over the last few hundred steps
     embedding_std: float = 0.08
     induction: bool = True  # start with heads that copy: see `Net.begin_with_induction`
@@ -188,7 +189,7 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]
         self.share_gradients()
         rate = rate_at(self.step, self.recipe)
-        self.muon.step(rate * self.recipe.matrix_rate)
+        self.muon.step(rate * self.recipe.matrix_rate, self.recipe.weight_decay)
         self.adam.param_groups[0]["lr"] = rate * self.recipe.other_rate
         self.adam.step()
         self.net.zero_grad()
@@ -241,6 +242,7 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", say: bool = False) 
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "tokenizer.json").exists():
         tokenizer_of(recipe).save(folder)
+    recipe = replace(recipe, vocab_size=len(Tokenizer.load(folder).vocab))  # perhaps fewer
     training, checkpoint = Training(recipe, device), folder / "checkpoint.pt"
     if checkpoint.exists():
         training.load(checkpoint)
