@@ -41,7 +41,7 @@ def pairs(w: World) -> Example:
     sign, asked = w.among(" = ", ": ", " -> ", " is ", " means "), w.rng.choice(list(table))
     listed = w.among("\n", "\n", ", ", "; ").join(name + sign + value for name, value in table.items())
     request = w.rng.choice(ASK_PAIR).format(table=listed, name=asked, sign=sign.rstrip())
-    return Example("pairs", [user(request), says(table[asked])])
+    return Example("pairs", [user(request), says(asked + sign + table[asked])])
 
 
 def echo(w: World) -> Example:

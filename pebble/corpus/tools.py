@@ -10,7 +10,7 @@ from pebble.corpus.world import World, upper, words
 NO_TOOL = "I have no tool for that."
 
 CALCULATE = tool("calculate", "work out a sum", "expression")
-CONVERT = tool("convert", "convert a value between units", "value", "from_unit", "to_unit")
+CONVERT = tool("convert", "convert a quantity to another unit", "quantity", "to_unit")
 WEEKDAY = tool("weekday", "the weekday of a date", "date")
 DAYS_BETWEEN = tool("days_between", "the days between two dates", "start", "end")
 STANDARD = [CALCULATE, CONVERT, WEEKDAY, DAYS_BETWEEN]
@@ -30,10 +30,6 @@ def toolbox(w: World, needed: list[Tool], more: tuple[int, ...] = (0, 1, 1, 2, 3
 def plain(value: float) -> str:
     """Without an exponent and without zeros at the end."""
     return f"{value:.4f}".rstrip("0").rstrip(".")
-
-
-def number(text: str) -> int | float:
-    return float(text) if "." in text else int(text)
 
 
 # ---------------------------------------------------------------- arithmetic
@@ -102,13 +98,13 @@ TIME = {
 }  # fmt: skip
 ASK_UNITS = lines("""
     Convert {x} {said} to {wanted}.
-    How many {target} are {x} {said}?
+    How many {wanted} are {x} {said}?
     What is {x} {said} in {wanted}?
     {x} {said} in {wanted}?
     Change {x} {said} into {wanted}.
-    I have {x} {said}. How many {target} is that?
-    Please turn {x} {said} into {target}.
-    How many {target} are in {x} {said}?
+    I have {x} {said}. How many {wanted} is that?
+    Please turn {x} {said} into {wanted}.
+    How many {wanted} are in {x} {said}?
     It is {x} {said}. What is that in {wanted}?""")
 
 
@@ -118,16 +114,16 @@ def units(w: World) -> Example:
     x = w.decimal() if w.chance(0.2) else w.number()
     result = plain(float(f"{float(x) * sizes[source][1] / sizes[target][1]:.4g}"))
     said = sizes[source][0] if w.chance(0.3) else source
-    wanted = sizes[target][0] if said != source and w.chance(0.5) else target
-    request = upper(w.rng.choice(ASK_UNITS).format(x=x, said=said, wanted=wanted, target=target))
-    call = calls("convert", value=number(x), from_unit=source, to_unit=target)
-    turns = [call, returns(result), says(f"{x} {source} = {result} {target}")]
+    wanted = sizes[target][0] if w.chance(0.2) else target
+    request = upper(w.rng.choice(ASK_UNITS).format(x=x, said=said, wanted=wanted))
+    call = calls("convert", quantity=f"{x} {said}", to_unit=wanted)
+    turns = [call, returns(f"{result} {wanted}"), says(f"{x} {said} = {result} {wanted}")]
     return Example("units", [user(request), *turns], toolbox(w, [CONVERT]))
 
 
 # ---------------------------------------------------------------- dates
 
-SPOKEN = ["{d} {month} {y}", "{d} {month} {y}", "{month} {d}, {y}", "{iso}", "the {d} of {month} {y}"]
+SPOKEN = ["{d} {month} {y}", "{d} {month} {y}", "{month} {d}, {y}", "{iso}"]
 ASK_WEEKDAY = lines("""
     What day of the week is {day}?
     Which weekday is {day}?
@@ -135,7 +131,7 @@ ASK_WEEKDAY = lines("""
     On which weekday does {day} fall?
     What weekday was {day}?
     What day of the week was {day}?
-    {day}: which weekday?
+    On which weekday was {day}?
     Tell me the weekday of {day}.
     Is {day} a weekend?
     Is {day} a {weekday}?""")
@@ -159,19 +155,19 @@ def some_date(w: World) -> datetime.date:
 
 
 def dates(w: World) -> Example:
+    """The tools read dates as people write them, so that a date need only be copied."""
     day = some_date(w)
+    said = spoken(w, day)
     if w.chance(0.6):
-        request = w.rng.choice(ASK_WEEKDAY).format(day=spoken(w, day), weekday=w.day())
-        call, result = calls("weekday", date=day.isoformat()), f"{day:%A}"
-        answer, needed = f"{day.isoformat()} is a {result}.", WEEKDAY
+        request = w.rng.choice(ASK_WEEKDAY).format(day=said, weekday=w.day())
+        call, result, needed = calls("weekday", date=said), f"{day:%A}", WEEKDAY
+        answer = f"{said} is a {result}."
     else:
-        other = day + datetime.timedelta(days=w.rng.randint(1, 900))
-        request = w.rng.choice(ASK_BETWEEN).format(day=spoken(w, day), other=spoken(w, other))
-        call, result = (
-            calls("days_between", start=day.isoformat(), end=other.isoformat()),
-            str((other - day).days),
-        )
-        answer, needed = f"From {day.isoformat()} to {other.isoformat()} it is {result} days.", DAYS_BETWEEN
+        later = day + datetime.timedelta(days=w.rng.randint(1, 900))
+        other, result, needed = spoken(w, later), str((later - day).days), DAYS_BETWEEN
+        request = w.rng.choice(ASK_BETWEEN).format(day=said, other=other)
+        call = calls("days_between", start=said, end=other)
+        answer = f"From {said} to {other} it is {result} days."
     return Example("dates", [user(upper(request)), call, returns(result), says(answer)], toolbox(w, [needed]))
 
 
