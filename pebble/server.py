@@ -7,7 +7,8 @@
         client = ollama.Client(url)
 
 It answers this machine only, unless told otherwise, and writes nothing down. It is no place for secrets or
-crowds: there are no accounts, and one core computes for everybody in turn.
+crowds: there are no accounts, and one core computes for everybody in turn. Where a request does not say how
+to draw, Pebble takes the likeliest token (temperature 0), as a model this small cannot afford chance.
 """
 
 import argparse
@@ -118,7 +119,7 @@ class OnlyForThisMachine:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
             name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
             if name not in ("", *LOOPBACK):
                 text = "This server answers only requests to localhost. To change that, start it with --host."
@@ -149,11 +150,12 @@ def running(
         target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="pebble server"
     )
     thread.start()
-    while not server.started and thread.is_alive():
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("The server ended before it had begun. Its log says why.")
         time.sleep(0.005)
     try:
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{listener.getsockname()[1]}"
+        yield address(listener, host)
     finally:
         server.should_exit = True
         thread.join(timeout=10)
@@ -171,6 +173,11 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def address(listener: socket.socket, host: str) -> str:
+    """The URL at which an open socket is reached."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -205,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Cannot listen on {options.host}, port {options.port}: {error}. Try --port.", file=sys.stderr)
         return 1
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, format="%(message)s")
-    url = f"http://{options.host}:{listener.getsockname()[1]}"
+    url = address(listener, options.host)
     print(f"Pebble listens on {url} (OpenAI: {url}/v1, Ollama: {url}). Stop with Ctrl+C.", flush=True)
     uvicorn.Server(configuration(server, options.host, access_log=options.verbose)).run(sockets=[listener])
     return 0

@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from threading import Lock
 from typing import Any, Literal
 
@@ -49,7 +50,7 @@ class Embedder:
 
 def _load() -> Any:
     try:
-        from pebble import embeddings  # only now: it is large, and most servers never embed
+        embeddings = import_module("pebble.embeddings")  # only now: most servers never embed
     except ImportError as error:
         raise Refused(501, "This installation of Pebble has no embedding model.") from error
     try:

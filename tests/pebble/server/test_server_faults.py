@@ -277,6 +277,23 @@ def test_the_command_line_serves_and_writes_down_nothing(folder: Path) -> None:
     assert rest == ""
 
 
+def test_a_server_that_ends_in_the_middle_of_an_answer(scripted_engine: Engine) -> None:
+    with server.running(Engine(scripted_engine.model, slow)) as url:
+        begin = time.monotonic()
+        unfinished = raw_request(url, "count!", stream=True)
+    unfinished.close()
+    assert time.monotonic() - begin < 5  # the whole answer is not awaited
+
+
+def test_ipv6(scripted_engine: Engine) -> None:
+    try:
+        server.listen("::1", 0).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with server.running(scripted_engine, host="::1") as url, closing(ollama.Client(url)) as client:
+        assert client.chat("pebble", say("Hi")).message.content == "You said: Hi"
+
+
 def test_a_server_for_a_notebook_ends_with_its_block(scripted_engine: Engine) -> None:
     with server.running(scripted_engine, embedder=Embedder(FakeEncoder)) as url:
         host, _, port = url.removeprefix("http://").partition(":")

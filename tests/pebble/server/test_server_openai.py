@@ -34,6 +34,16 @@ def ask(client: openai.OpenAI, text: str = "Hello!", **more: Any) -> Any:
     return valid(client.chat.completions.create(model="pebble", messages=say(text), **more))
 
 
+def test_the_check_of_replies_finds_what_is_missing_wrong_or_unknown(client: openai.OpenAI) -> None:
+    """Planted faults, one at a time, which the client itself swallows."""
+    right = ask(client).to_dict()
+    deep = {**right["choices"][0], "finish_reason": "bored"}
+    for fault in ({"id": None}, {"created": "today"}, {"choices": [deep]}, {"mood": "good"}):
+        wrong = type(ask(client)).construct(**{**right, **fault})
+        with pytest.raises((pydantic.ValidationError, AssertionError)):
+            valid(wrong)
+
+
 # --- models ---
 
 
