@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import FakeEncoder, ScriptedModel, not_installed, script
+from server_fixtures import FakeEncoder, ScriptedModel, not_installed, script
 
 from pebble import server
 from pebble.model import Model

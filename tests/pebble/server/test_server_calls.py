@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from helpers import PERSON, WEATHER, call
+from server_fixtures import PERSON, WEATHER, call
 
 from pebble.serving.calls import CallReader, Grammar, call_grammar, closed
 from pebble.serving.engine import joined

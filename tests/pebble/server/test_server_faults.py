@@ -18,7 +18,7 @@ from typing import Any
 import ollama
 import openai
 import pytest
-from helpers import FakeEncoder
+from server_fixtures import FakeEncoder
 
 from pebble import sample, server
 from pebble.serving.embedding import Embedder

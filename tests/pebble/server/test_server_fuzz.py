@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from helpers import PERSON, WEATHER, FakeEncoder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
+from server_fixtures import PERSON, WEATHER, FakeEncoder
 
 from pebble import sample
 from pebble.model import Model

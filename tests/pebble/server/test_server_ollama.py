@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import ollama
 import pytest
-from helpers import PERSON, WEATHER, valid
+from server_fixtures import PERSON, WEATHER, valid
 
 
 @pytest.fixture(scope="module")

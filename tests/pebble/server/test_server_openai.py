@@ -9,7 +9,7 @@ import numpy as np
 import openai
 import pydantic
 import pytest
-from helpers import PERSON, WEATHER, valid
+from server_fixtures import PERSON, WEATHER, valid
 
 HELLO: Any = [{"role": "user", "content": "Hello!"}]
 

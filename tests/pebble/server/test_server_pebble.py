@@ -8,7 +8,7 @@ import numpy as np
 import ollama
 import openai
 import pytest
-from helpers import PERSON, valid
+from server_fixtures import PERSON, valid
 
 from pebble import chat, sample
 from pebble.model import Model
