@@ -77,7 +77,7 @@ def app(
     theirs = ollama.PROTOCOL
     routes = [
         Route("/", lambda request: PlainTextResponse("Pebble is running"), methods=["GET"]),
-        get("/v1/models", openai_chat.PROTOCOL, partial(catalogue.models, engine)),
+        get("/v1/models", openai_chat.PROTOCOL, partial(catalogue.models, engine, embedder)),
         get("/v1/models/{name:path}", openai_chat.PROTOCOL, partial(catalogue.model, engine)),
         post("/v1/chat/completions", openai_chat.PROTOCOL, partial(openai_chat.handle, engine)),
         post("/v1/responses", openai_responses.PROTOCOL, partial(openai_responses.handle, engine)),

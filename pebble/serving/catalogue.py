@@ -27,8 +27,9 @@ def version() -> str:
 # --- OpenAI ---
 
 
-def models(engine: Engine) -> Object:
-    return {"object": "list", "data": [model(engine, NAME), model(engine, embedding.NAME)]}
+def models(engine: Engine, embedder: Embedder) -> Object:
+    names = [NAME, embedding.NAME] if embedder.available else [NAME]
+    return {"object": "list", "data": [model(engine, name) for name in names]}
 
 
 def model(engine: Engine, name: str) -> Object:
@@ -64,7 +65,7 @@ class Named(BaseModel):
 
 
 def tags(engine: Engine, embedder: Embedder) -> Object:
-    return {"models": [entry(engine)] + ([embedding_entry(engine)] if embedder.loaded else [])}
+    return {"models": [entry(engine)] + ([embedding_entry(engine)] if embedder.available else [])}
 
 
 def running(engine: Engine, embedder: Embedder) -> Object:

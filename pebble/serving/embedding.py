@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from threading import Lock
 from typing import Any, Literal
@@ -23,11 +24,35 @@ WINDOW = 256  # word pieces; the rest of a longer text is not read
 BATCH = 16  # texts between two looks at whether the client is still there
 
 
-class Embedder:
-    """Loads the encoder when it is first needed. `load` makes it; tests may give their own."""
+def find() -> None:
+    """Look for the encoder's weights. Raises Refused, with what to install, if they are not there."""
+    with _explained():
+        import_module("pebble.embeddings").find_model()  # imported only now: most servers never embed
 
-    def __init__(self, load: Callable[[], Any] | None = None) -> None:
-        self._load, self._encoder, self._lock = load or _load, None, Lock()
+
+def load() -> Any:
+    """The encoder. Raises Refused, with what to install, if its weights are not there or are damaged."""
+    with _explained():
+        return import_module("pebble.embeddings").SentenceEncoder.load()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise Refused(501, "This installation of Pebble has no embedding model.") from error
+    except import_module("pebble.embeddings").WeightsError as error:
+        # of its lines, the last says what to do; others name folders of this machine
+        message = f"The embedding model is not installed here. {str(error).splitlines()[-1]}"
+        raise Refused(501, message, code="model_not_installed") from error
+
+
+class Embedder:
+    """Loads the encoder when it is first needed. Tests may give others than `find` and `load`."""
+
+    def __init__(self, find: Callable[[], None] = find, load: Callable[[], Any] = load) -> None:
+        self._find, self._load, self._encoder, self._lock = find, load, None, Lock()
 
     @property
     def encoder(self) -> Any:
@@ -41,25 +66,20 @@ class Embedder:
     def loaded(self) -> bool:
         return self._encoder is not None
 
+    @property
+    def available(self) -> bool:
+        """Is the encoder loaded, or could it be?"""
+        try:
+            self._find()
+        except Refused:
+            return False
+        return True
+
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[int, Array]]:
         """Tokens counted and vectors [B, 384], a batch at a time."""
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
             yield sum(len(self.encoder.tokenize(text)) for text in batch), self.encoder.encode(batch)
-
-
-def _load() -> Any:
-    try:
-        embeddings = import_module("pebble.embeddings")  # only now: most servers never embed
-    except ImportError as error:
-        raise Refused(501, "This installation of Pebble has no embedding model.") from error
-    try:
-        return embeddings.SentenceEncoder.load()
-    except embeddings.WeightsError as error:
-        # its first and last line; those between name folders of this machine
-        lines = str(error).splitlines()
-        message = f"The embedding model is not installed here. {lines[-1]}, and start the server again."
-        raise Refused(501, message, code="model_not_installed") from error
 
 
 def check_model(model: str) -> None:

@@ -27,13 +27,13 @@ def scripted_engine(small: Model) -> Engine:
 
 @pytest.fixture(scope="session")
 def random_url(small: Model) -> Iterator[str]:
-    with server.running(Engine(small), embedder=Embedder(not_installed)) as url:
+    with server.running(Engine(small), embedder=Embedder(not_installed, not_installed)) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def url(scripted_engine: Engine) -> Iterator[str]:
-    with server.running(scripted_engine, embedder=Embedder(FakeEncoder)) as url:
+    with server.running(scripted_engine, embedder=Embedder(lambda: None, FakeEncoder)) as url:
         yield url
 
 

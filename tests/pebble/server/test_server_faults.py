@@ -295,7 +295,7 @@ def test_ipv6(scripted_engine: Engine) -> None:
 
 
 def test_a_server_for_a_notebook_ends_with_its_block(scripted_engine: Engine) -> None:
-    with server.running(scripted_engine, embedder=Embedder(FakeEncoder)) as url:
+    with server.running(scripted_engine, embedder=Embedder(lambda: None, FakeEncoder)) as url:
         host, _, port = url.removeprefix("http://").partition(":")
         assert host == "127.0.0.1"
         socket.create_connection((host, int(port))).close()

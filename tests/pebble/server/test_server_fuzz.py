@@ -160,7 +160,7 @@ def test_generate(engine: Engine, body: bytes) -> None:
     body_of(catalogue.Named, {"model": "pebble"}),
 )
 def test_the_rest(engine: Engine, openai_body: bytes, ollama_body: bytes, named: bytes) -> None:
-    embedder = Embedder(FakeEncoder)
+    embedder = Embedder(lambda: None, FakeEncoder)
     attempt(lambda body: embedding.handle_openai(embedder, body), openai_body)
     attempt(lambda body: embedding.handle_embed(embedder, body), ollama_body)
     attempt(lambda body: embedding.handle_embeddings(embedder, body), ollama_body)

@@ -42,8 +42,10 @@ def counted(reply: Any) -> bool:
 # --- models ---
 
 
-def test_models(client: ollama.Client) -> None:
-    [model, *_] = valid(client.list()).models
+def test_models(client: ollama.Client, random_client: ollama.Client) -> None:
+    assert len(random_client.list().models) == 1  # as the other is not installed
+    model, embedding = valid(client.list()).models
+    assert embedding.model == "all-minilm:latest"
     assert model.model == "pebble:latest"
     assert (len(model.digest), model.details.family) == (64, "llama")
     [loaded, *_] = valid(client.ps()).models

@@ -47,7 +47,8 @@ def test_the_check_of_replies_finds_what_is_missing_wrong_or_unknown(client: ope
 # --- models ---
 
 
-def test_models(client: openai.OpenAI) -> None:
+def test_models(client: openai.OpenAI, random_client: openai.OpenAI) -> None:
+    assert [model.id for model in random_client.models.list()] == ["pebble"]  # as the other is not installed
     listed = list(client.models.list())
     assert [valid(model).id for model in listed] == ["pebble", "all-minilm"]
     assert valid(client.models.retrieve("pebble")).id == "pebble"
