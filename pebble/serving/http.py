@@ -3,6 +3,9 @@
 A protocol is plain code: a function from a request's body to an `Answer`, whose events are computed one by
 one as somebody asks for them. This module asks, in the server's only event loop: one token, then everybody
 else's turn. So answers share the model without threads, locks or races.
+
+One forward pass for all ("continuous batching") was measured and left out: with eight answers at once it
+would cut the 1.25 ms that a streamed token costs to about 0.8, for a second forward pass beside model.py.
 """
 
 import asyncio
