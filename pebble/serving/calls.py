@@ -1,0 +1,153 @@
+"""Tool calls and JSON: a grammar that lets the model write only what fits, and a reader of what it wrote.
+
+A grammar is enforced by llguidance: before each token it says which ones keep the text correct, and only
+among those may the model choose. So a call always names a tool that exists, with arguments that fit its
+schema. The choice of tool and values is the model's own, and may still be wrong.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from pebble import chat
+from pebble.sample import _Vocabulary
+from pebble.serving.refusal import Refused
+from pebble.tokenizer import CALL, CALL_END, END, SPECIAL, Tokenizer
+
+Schema = dict[str, Any] | bool
+
+SCHEMA_LIMIT = 50_000  # characters of JSON; beyond it a grammar may take seconds to build
+COMPACT = {"x-guidance": {"whitespace_pattern": "[ ]?"}}  # at most one space, as in the model's training
+
+
+class PlainText:
+    """Constraint for ordinary answers: no control tokens but the end."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._allowed = np.ones(len(tokenizer.vocab), bool)
+        self._allowed[[n for n in range(len(SPECIAL)) if n != END]] = False
+
+    def allowed(self) -> np.ndarray:
+        return self._allowed
+
+    def accept(self, token: int) -> None:
+        pass
+
+
+class Grammar:
+    """Constraint that lets through only what a grammar in llguidance's dialect of Lark derives."""
+
+    def __init__(self, lark: str, tokenizer: Tokenizer) -> None:
+        import llguidance  # only those who constrain need it
+
+        self._matcher = llguidance.LLMatcher(_vocabulary(tokenizer), lark)
+
+    def allowed(self) -> np.ndarray:
+        mask = np.frombuffer(self._matcher.compute_logit_bias(), np.uint8) > 0
+        if self._matcher.is_error():
+            raise Refused(400, f"The schema is too much for the grammar engine: {self._matcher.get_error()}")
+        return mask
+
+    def accept(self, token: int) -> None:
+        self._matcher.consume_token(token)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the grammar cannot be enforced, if so."""
+        return str(self._matcher.get_error()).splitlines()[0] if self._matcher.is_error() else None
+
+
+@lru_cache(maxsize=4)
+def _vocabulary(tokenizer: Tokenizer) -> Any:
+    import llguidance
+
+    return llguidance.LLTokenizer(_Vocabulary(tokenizer).wrap())
+
+
+def check_schema(schema: Schema, tokenizer: Tokenizer, param: str) -> None:
+    """Raise Refused if a JSON schema cannot be enforced."""
+    text = json.dumps(schema)
+    if len(text) > SCHEMA_LIMIT:
+        raise Refused(400, f"The schema has {len(text)} characters; at most {SCHEMA_LIMIT}.", param=param)
+    problem = Grammar(f"start: answer\n{_json_rule('answer', schema)}", tokenizer).problem
+    if problem:
+        raise Refused(
+            400, f"This JSON schema cannot be enforced: {problem}", param=param, code="invalid_json_schema"
+        )
+
+
+def _json_rule(name: str, schema: Schema) -> str:
+    return (
+        f"{name}: %json {json.dumps({**closed(schema), **COMPACT} if isinstance(schema, dict) else schema)}"
+    )
+
+
+def closed(schema: Any) -> Any:
+    """The schema without room for properties that it does not name, unless it speaks of them itself.
+
+    JSON Schema allows any others by default. A small model would make use of that, for ever.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    shut = dict(schema)
+    for name in ("properties", "$defs", "definitions"):  # schemas by name
+        if isinstance(shut.get(name), dict):
+            shut[name] = {key: closed(value) for key, value in shut[name].items()}
+    for name in ("anyOf", "oneOf", "prefixItems"):  # schemas in a row
+        if isinstance(shut.get(name), list):
+            shut[name] = [closed(value) for value in shut[name]]
+    if "items" in shut:
+        shut["items"] = closed(shut["items"])
+    # what stands beside other schemas has to fit them as well, and they may name other properties
+    if "properties" in shut and not shut.keys() & {"allOf", "anyOf", "oneOf", "$ref", "patternProperties"}:
+        shut.setdefault("additionalProperties", False)
+    return shut
+
+
+def call_grammar(tools: Sequence[chat.Tool], *, must: bool, many: bool, answer: Schema | None = None) -> str:
+    """What an assistant with tools may write: words (or JSON that fits `answer`), and calls of these tools.
+
+    must: at least one call and no words. many: more calls than one. Arguments fit the tools' parameters.
+    """
+    rules = [_json_rule("answer", answer)] if answer is not None else [r"answer: /(.|\n)+/"]
+    for n, tool in enumerate(tools):
+        function = tool["function"]
+        head = json.dumps(f'{{"name": {json.dumps(function["name"])}, "arguments": ')
+        rules += [
+            f'call_{n}: {head} arguments_{n} "}}"',
+            _json_rule(f"arguments_{n}", function["parameters"]),
+        ]
+    if not tools:
+        return "\n".join(["start: answer", *rules])
+    names = " | ".join(f"call_{n}" for n in range(len(tools)))
+    rules += [f"call: <[{CALL}]> ({names}) <[{CALL_END}]>", f"calls: call{'+' if many else ''}"]
+    start = "calls" if must else "answer | calls" if answer is not None else "answer? | answer? calls"
+    return "\n".join([f"start: {start}", *rules])
+
+
+class CallReader:
+    """Finds tool calls in text that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._open = ""  # from <tool_call> on, while its end has not come
+
+    def feed(self, text: str) -> Iterator[str | dict[str, Any]]:
+        """Words to show, and functions {"name", "arguments": JSON as text}, in their order."""
+        text, self._open = self._open + text, ""
+        while text:
+            words, mark, rest = text.partition(SPECIAL[CALL])
+            if words:
+                yield words
+            body, end, text = rest.partition(SPECIAL[CALL_END])
+            if mark and not end:
+                self._open, text = mark + body, ""
+            elif mark:
+                calls = chat.parse(mark + body + end).get("tool_calls")
+                yield calls[0]["function"] if calls else mark + body + end
+
+    def rest(self) -> str:
+        """A call that was never finished: only text, as nobody could carry it out."""
+        return self._open

@@ -1,0 +1,167 @@
+"""Choosing tokens: each filter on scores small enough to check by hand, then whole generations."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import LogitsProcessorList
+from transformers.generation import logits_process as theirs
+
+from pebble.model import Model, softmax
+from pebble.sample import JsonSchema, Text, distribution, generate, guess, prompt_lookup
+from pebble.tokenizer import END, Tokenizer
+
+HALVES = np.log(np.array([0.5, 0.25, 0.125, 0.125], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, [0.5, 0.25, 0.125, 0.125]),
+        ({"temperature": 0.5}, [16 / 22, 4 / 22, 1 / 22, 1 / 22]),
+        ({"top_k": 1}, [1, 0, 0, 0]),
+        ({"top_k": 2}, [2 / 3, 1 / 3, 0, 0]),
+        ({"top_p": 0.6}, [2 / 3, 1 / 3, 0, 0]),
+        ({"top_p": 0.0}, [1, 0, 0, 0]),
+        ({"min_p": 0.4}, [2 / 3, 1 / 3, 0, 0]),
+        ({"allowed": np.array([False, True, False, True])}, [0, 2 / 3, 0, 1 / 3]),
+    ],
+)
+def test_filters_by_hand(filters: dict, expected: list[float]) -> None:
+    np.testing.assert_allclose(distribution(HALVES, **filters), expected, rtol=1e-5)
+
+
+def test_filters_together_as_transformers_applies_them() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        logits, seen = rng.normal(0, 3, 40).astype(np.float32), rng.integers(0, 40, 10).tolist()
+        processors = LogitsProcessorList(
+            [
+                theirs.RepetitionPenaltyLogitsProcessor(1.3),
+                theirs.TemperatureLogitsWarper(0.8),
+                theirs.TopKLogitsWarper(12),
+                theirs.TopPLogitsWarper(0.9),
+                theirs.MinPLogitsWarper(0.05),
+            ]
+        )
+        expected = torch.softmax(processors(torch.tensor([seen]), torch.from_numpy(logits)[None]), -1)[
+            0
+        ].numpy()
+        ours = distribution(logits, seen, None, 0.8, 12, 0.9, 0.05, 1.3)
+        np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def ids_of(model: Model) -> list[int]:
+    return model.tokenizer.encode("The cat sat on the")
+
+
+def test_greedy_takes_the_likeliest_token_every_time(model: Model) -> None:
+    seen = ids_of(model)
+    for step in generate(model, seen, max_tokens=20):
+        logits = model.forward(seen)[-1]
+        assert step.token == logits.argmax() == step.top[0][0]
+        assert step.logprob == pytest.approx(float(np.log(softmax(logits))[step.token]), abs=1e-3)
+        seen = [*seen, step.token]
+
+
+def test_the_same_seed_gives_the_same_text(model: Model) -> None:
+    def draw(seed: int) -> list[int]:
+        return [s.token for s in generate(model, ids_of(model), max_tokens=20, temperature=1.0, seed=seed)]
+
+    assert draw(1) == draw(1) != draw(2)
+
+
+def test_streamed_text_is_the_decoded_whole(model: Model) -> None:
+    steps = list(generate(model, ids_of(model), max_tokens=60, temperature=1.5, seed=3))
+    tokens = [s.token for s in steps if s.token != END]
+    assert "".join(s.text for s in steps) == model.tokenizer.decode(tokens)
+    assert [s.finish for s in steps[:-1]] == [None] * (len(steps) - 1)
+    assert steps[-1].finish in ("stop", "length")
+
+
+def test_generation_ends_where_the_window_does(model: Model) -> None:
+    steps = list(generate(model, [5] * 120, max_tokens=100, temperature=2.0, seed=5))
+    assert steps[-1].finish == "stop" or len(steps) == 8
+
+
+@pytest.mark.parametrize("length", [0, 128, 500])
+def test_a_prompt_that_leaves_no_room_is_refused(model: Model, length: int) -> None:
+    with pytest.raises(ValueError, match=f"has {length} tokens; between 1 and 127"):
+        next(generate(model, [5] * length))
+
+
+def feed(tokenizer: Tokenizer, text: str, stop: list[str]) -> tuple[list[str], bool]:
+    held = Text(tokenizer, stop)
+    shown, stopped = [], False
+    for token in tokenizer.encode(text):
+        piece, stopped = held.add(token)
+        shown.append(piece)
+        if stopped:
+            return shown, True
+    return [*shown, held.rest()], stopped
+
+
+def test_nothing_of_a_stop_string_is_shown(tokenizer: Tokenizer) -> None:
+    shown, stopped = feed(tokenizer, "one ENX two END three", ["END"])
+    assert ("".join(shown), stopped) == ("one ENX two ", True)
+
+
+def test_what_only_began_like_a_stop_string_is_shown_in_the_end(tokenizer: Tokenizer) -> None:
+    shown, stopped = feed(tokenizer, "the EN", ["END"])
+    assert ("".join(shown), stopped, shown[-1]) == ("the EN", False, "EN")
+
+
+def test_a_character_of_several_tokens_is_shown_whole(tokenizer: Tokenizer) -> None:
+    shown, _ = feed(tokenizer, "a🙂b", [])
+    assert shown == ["a", "", "", "", "🙂", "b", ""]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_prompt_lookup_keeps_greedy_output(model: Model, seed: int) -> None:
+    pattern = np.random.default_rng(seed).integers(8, 300, 6).tolist()
+    ids = pattern * 4
+    greedy = [s.token for s in generate(model, ids, max_tokens=50)]
+    passes = list(prompt_lookup(model, ids, max_tokens=50))
+    assert sum(passes, []) == greedy
+    assert len(passes) <= len(greedy)
+
+
+def test_prompt_lookup_saves_passes_when_the_text_repeats_itself(model: Model) -> None:
+    """A model that always says the same token: every bet on repetition holds."""
+    stuck = Model(model.config, {n: np.zeros_like(w) for n, w in model.weights.items()}, model.tokenizer)
+    passes = list(prompt_lookup(stuck, [0, 0, 0, 0], max_tokens=40, draft=8))
+    assert sum(passes, []) == [0] * 40
+    assert len(passes) == 20  # each pass confirms its one bet and adds a token
+
+
+def test_guess_takes_the_latest_occurrence() -> None:
+    assert guess([1, 2, 9, 1, 2, 8, 1, 2], ngram=2) == [8, 1, 2]
+    assert guess([1, 2, 3], ngram=3) == []
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "job": {"enum": ["cook", "smith"]},
+        "age": {"type": "integer", "minimum": 0, "maximum": 99},
+    },
+    "required": ["job", "age"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 3.0])
+def test_even_random_weights_write_json_that_fits_the_schema(model: Model, temperature: float) -> None:
+    constraint = JsonSchema(SCHEMA, model.tokenizer)
+    steps = generate(
+        model, ids_of(model), max_tokens=90, temperature=temperature, seed=0, constraint=constraint
+    )
+    value = json.loads("".join(s.text for s in steps))
+    assert value["job"] in ("cook", "smith")
+    assert isinstance(value["age"], int) and 0 <= value["age"] <= 99
+
+
+def test_a_schema_that_makes_no_sense_is_refused(model: Model) -> None:
+    with pytest.raises(ValueError, match="cannot be enforced"):
+        JsonSchema({"type": "objekt"}, model.tokenizer)

@@ -1,0 +1,141 @@
+"""Training on a very small scale; a killed run goes on as if nothing had happened."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pebble import corpus, train
+from pebble.model import Model
+from pebble.muon import orthogonal
+from pebble.network import Net
+from pebble.tokenizer import ASSISTANT, END, Tokenizer
+from pebble.train import Recipe
+
+TINY = Recipe(
+    steps=6,
+    batch_tokens=1024,
+    vocab_size=320,
+    width=32,
+    layers=2,
+    inner=32,
+    context=512,
+    warmup=2,
+    short_shards=1,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tokenizer: Tokenizer) -> Path:
+    tokenizer.save(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def recipe(tokenizer: Tokenizer) -> Recipe:
+    return dataclasses.replace(TINY, vocab_size=len(tokenizer.vocab))
+
+
+def test_the_network_is_that_of_model_py(recipe: Recipe, tokenizer: Tokenizer) -> None:
+    torch.manual_seed(1)
+    net = Net(recipe.config())
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    weights = {f"model.{name}": p.detach().numpy() for name, p in net.named_parameters()}
+    ids = np.random.default_rng(0).integers(0, recipe.vocab_size, 60).tolist()
+    with torch.no_grad():
+        theirs = net.logits(net.hidden(torch.tensor([ids])))[0].numpy()
+    np.testing.assert_allclose(Model(recipe.config(), weights, tokenizer).forward(ids), theirs, atol=1e-3)
+
+
+def test_a_killed_run_ends_with_the_same_weights(recipe: Recipe, folder: Path) -> None:
+    other = folder / "killed"
+    other.mkdir()
+    Tokenizer.load(folder).save(other)
+    whole = train.train(recipe, folder)
+
+    killed = train.Training(recipe, "cpu")  # three steps, then a checkpoint, then nothing more
+    for batch, place in train.stream(recipe, other, (0, 0)):
+        killed.learn(batch)
+        killed.place = place
+        if killed.step == 3:
+            break
+    killed.save(other / "checkpoint.pt")
+    resumed = train.train(recipe, other)
+    assert resumed.step == whole.step == 6
+    assert resumed.tokens == whole.tokens
+    for name, array in whole.weights().items():
+        assert np.array_equal(array, resumed.weights()[name]), name
+
+
+def test_going_on_after_the_end_does_nothing(recipe: Recipe, folder: Path) -> None:
+    first = train.train(recipe, folder).weights()
+    again = train.train(recipe, folder).weights()
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+
+
+def test_the_loss_falls(recipe: Recipe, folder: Path) -> None:
+    training = train.Training(dataclasses.replace(recipe, steps=1000), "cpu")
+    batch = train.shard(0, recipe, folder, 1024, size=64)[0]
+    losses = [training.learn(batch)[0] for _ in range(30)]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_the_log_has_a_line_every_twenty_steps_and_at_the_end(recipe: Recipe, folder: Path) -> None:
+    train.train(dataclasses.replace(recipe, steps=21), folder)
+    lines = (folder / "log.csv").read_text().splitlines()
+    assert lines[0] == "step,tokens,seconds,loss,own_loss,rate"
+    assert [line.split(",")[0] for line in lines[1:]] == ["20", "21"]
+
+
+def test_what_pebble_writes_itself_is_marked(tokenizer: Tokenizer) -> None:
+    e = corpus.Example("x", [corpus.user("hi"), corpus.says("yo"), corpus.user("bye"), corpus.says("so")])
+    ids, own = train.row(e, tokenizer)
+    assert tokenizer.decode([i for i, mine in zip(ids, own, strict=True) if mine]) == "yo<|end|>so<|end|>"
+    assert not any(mine for i, mine in zip(ids, own, strict=True) if i == ASSISTANT)
+
+
+def test_padding_is_never_learned_from() -> None:
+    ids = torch.tensor([[0, 5, 6, END, END, END], [0, 5, 6, 7, 8, END]])
+    assert train.lengths(ids).tolist() == [4, 6]
+
+
+def test_a_batch_keeps_to_its_size(recipe: Recipe, folder: Path) -> None:
+    batches = train.shard(3, recipe, folder, batch_tokens=2048, size=200)
+    assert all(ids.size <= 2048 or len(ids) == 1 for ids, _ in batches)
+    assert sum(len(ids) for ids, _ in batches) > 150
+
+
+def test_first_shards_are_short(recipe: Recipe, folder: Path) -> None:
+    longest = [max(ids.shape[1] for ids, _ in train.shard(n, recipe, folder, 4096, size=100)) for n in (0, 5)]
+    assert longest[0] <= 96 < longest[1]
+
+
+@pytest.mark.parametrize(("step", "rate"), [(0, 0.5), (1, 1.0), (4, 1.0), (5, 5 / 6), (8, 2 / 6), (10, 0.0)])
+def test_the_learning_rate_rises_stays_and_falls(step: int, rate: float) -> None:
+    assert train.rate_at(step, Recipe(steps=10, warmup=2, decay=0.6)) == pytest.approx(rate)
+
+
+def test_orthogonal_makes_all_directions_alike() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 16, 40)
+    singular = torch.linalg.svdvals(orthogonal(x))
+    assert singular.min() > 0.5 and singular.max() < 1.4
+    assert torch.linalg.svdvals(x).max() > 5  # which it was not before
+
+
+def test_begun_with_induction_the_network_copies_untrained() -> None:
+    torch.manual_seed(0)
+    said = torch.randint(8, 1536, (8, 40))
+
+    def copied(induction: bool) -> float:
+        torch.manual_seed(0)
+        net = Net(Recipe().config(), induction=induction)
+        with torch.no_grad():
+            guesses = net.logits(net.hidden(torch.cat([said, said], 1))).argmax(-1)
+        return (guesses[:, 40:-1] == said[:, 1:]).float().mean().item()
+
+    assert copied(induction=False) < 0.01
+    assert copied(induction=True) > 0.1
