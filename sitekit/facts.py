@@ -133,7 +133,15 @@ def context_windows(facts: Facts, ids: str) -> str:
 
 def experts(facts: Facts, ids: str) -> str:
     """Mixtures of experts: how many experts there are, and what share of the weights a token uses."""
-    head = ["Model", "Routed experts", "Shared", "Experts per token", "Weights", "Active weights", "Share used"]
+    head = [
+        "Model",
+        "Routed experts",
+        "Shared",
+        "Experts per token",
+        "Weights",
+        "Active weights",
+        "Share used",
+    ]
     rows = []
     for m in facts.pick(ids):
         if not (e := m.experts):

@@ -6,6 +6,7 @@ by one of the functions of `scope`. `make generate` writes; the strict build che
 
 from __future__ import annotations
 
+import functools
 import io
 import posixpath
 import re
@@ -29,10 +30,11 @@ def run(root: Path, write: bool) -> list[str]:
     Raises GenerateError.
     """
     stale = []
+    sources = Sources(root)
     for path in generated_files(root):
         name = path.relative_to(root).as_posix()
         before = path.read_text(encoding="utf-8")
-        after = fill(before, name, scope(root, name))
+        after = fill(before, name, scope(sources, name))
         if after != before:
             stale.append(name)
             if write:
@@ -70,23 +72,29 @@ def _printing(function: Callable[..., str]) -> Callable[..., None]:
     return lambda *args: print(function(*args), end="")
 
 
-def scope(root: Path, name: str) -> dict[str, Callable[..., str]]:
+class Sources:
+    """What pages are generated from, each read once, and when it is first asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.facts = facts.generators(root)
+        self.topic = functools.cache(lambda name: layers.read_topic(root, name))
+        self.figure_style = functools.cache(lambda: figure_style(root))
+
+
+def scope(sources: Sources, name: str) -> dict[str, Callable[..., str]]:
     """The functions that the file `name` may call."""
     here = posixpath.dirname(name)
+    topic = sources.topic
 
     def link(folder: str) -> str:
         return "" if folder == here else posixpath.relpath(folder, here) + "/"
 
     return {
-        **facts.generators(root),
-        "layer_table": lambda topic: layer_tables.layer_table(layers.read_topic(root, topic)),
-        "labs_table": lambda topic: layer_tables.labs_table(
-            layers.read_topic(root, topic), link(f"labs/{topic}")
-        ),
-        "doors": lambda topic: layer_tables.doors(
-            layers.read_topic(root, topic), link(f"docs/{topic}"), link(f"labs/{topic}")
-        ),
-        "figure_style": lambda: figure_style(root),
+        **sources.facts,
+        "layer_table": lambda name: layer_tables.layer_table(topic(name)),
+        "labs_table": lambda name: layer_tables.labs_table(topic(name), link(f"labs/{name}")),
+        "doors": lambda name: layer_tables.doors(topic(name), link(f"docs/{name}"), link(f"labs/{name}")),
+        "figure_style": sources.figure_style,
     }
 
 

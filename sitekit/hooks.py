@@ -55,14 +55,21 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_pre_build(config: MkDocsConfig) -> None:
     root = root_of(config)
+    stamp, state = root / ".cache/checked", fingerprint(root)
+    if stamp.is_file() and stamp.read_text() == state:
+        return  # the same sources were in order last time
     try:
         stale = generate.run(root, write=serving)
     except generate.GenerateError as error:
         raise PluginError(str(error)) from None
+    faults = links.check_repository(root)
     for path in [] if serving else stale:
         log.warning("%s: its generated parts are out of date; run: make generate", path)
-    for fault in links.check_repository(root):
+    for fault in faults:
         log.warning("%s", fault)
+    if not stale and not faults:
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(state)
 
 
 @event_priority(100)
@@ -153,6 +160,16 @@ def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: Any) -> No
 
 def root_of(config: MkDocsConfig) -> Path:
     return Path(config.docs_dir).parent
+
+
+def fingerprint(root: Path) -> str:
+    """A hash of everything that the checks of the sources read."""
+    folders = (path for name in ("docs", "labs", "sitekit") for path in (root / name).rglob("*"))
+    files = sorted(path for path in (*folders, root / "README.md", root / "mkdocs.yml") if path.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def place_of(page: Page) -> tuple[layers.Topic | None, layers.Layer | None]:

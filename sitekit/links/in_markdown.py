@@ -87,7 +87,7 @@ def _read_front_matter(text: str, where: Place) -> Page:
         root = yaml.compose(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else 0
-        written = (text.splitlines() or [""])[min(line, text.count("\n") - 1)].strip()
+        written = text.splitlines()[min(line, text.count("\n") - 1)].strip()
         complaint = Complaint(f"not YAML ({error.problem})", "quote the value")
         page.faults.append(complaint.about(Link(written, where.down(line), "front matter")))
         return page

@@ -113,7 +113,7 @@ def main() -> None:
         "--growth", action="store_true", help="also at 100 and 500 pages, and at 50 notebooks"
     )
     options = parser.parse_args()
-    sizes = [(0, 0)] + [(100, 0), (500, 0), (0, 50)] * options.growth
+    sizes = [(0, 0)] + [(0, 5), (0, 50), (100, 0), (500, 0)] * options.growth
     print(
         "| added | ours cold | stock cold | ratio | ours warm | stock warm | ratio |\n|---|---|---|---|---|---|---|"
     )
