@@ -55,7 +55,7 @@ class Recipe:
     weight_decay: float = 0.1  # of the matrices; without it attention grew so sharp that it stopped learning
     warmup: int = 50  # steps until the full learning rate
     decay: float = 0.65  # the last part of training, in which the rate falls to zero
-    prompt_share: float = 0.05  # of the tokens that Pebble need not write, so many are learned from
+    prompt_share: float = 0.0  # of the tokens that Pebble need not write, so many are learned from
     average: float = 0.998  # the weights that are kept are a running mean over the last few hundred steps
     embedding_std: float = 0.08
     induction: bool = True  # start with heads that copy: see `Net.begin_with_induction`

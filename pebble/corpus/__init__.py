@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pebble.corpus.example import Example, calls, returns, says, tool, user
 from pebble.corpus.extraction import extraction
 from pebble.corpus.knowledge import DO_NOT_KNOW, glossary, small_talk, terms
-from pebble.corpus.patterns import echo, pairs, repeat, story
+from pebble.corpus.patterns import pairs, repeat, story
 from pebble.corpus.reading import NOT_IN_SOURCES, UNSEEN, reading
 from pebble.corpus.tools import (
     NO_TOOL,
@@ -40,23 +40,22 @@ Kind = Callable[[World], Example]
 
 # How often each kind comes, in relation to the others
 MIXTURE: list[tuple[int, Kind]] = [
-    (6, lambda w: reading(w, 1)),
-    (20, lambda w: reading(w, w.among(2, 2, 2, 3, 3, 4, 5))),
+    (4, lambda w: reading(w, 1)),
+    (26, lambda w: reading(w, w.among(2, 2, 2, 3, 3, 4, 5))),
     (7, lambda w: reading(w, w.among(1, 2, 3, 4, 5), answerable=False)),
-    (12, extraction),
+    (14, extraction),
     (4, arithmetic),
     (5, units),
     (5, dates),
-    (12, lookup),
+    (15, lookup),
     (2, tool_error),
     (6, several_steps),
     (5, tool_not_needed),
     (8, glossary),
     (6, small_talk),
-    (4, repeat),
-    (4, pairs),
-    (1, echo),
-    (3, story),
+    (2, repeat),
+    (3, pairs),
+    (2, story),
 ]
 
 # What Pebble is measured on, with `World(fresh=True)`

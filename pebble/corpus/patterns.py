@@ -44,14 +44,6 @@ def pairs(w: World) -> Example:
     return Example("pairs", [user(request), says(asked + sign + table[asked])])
 
 
-def echo(w: World) -> Example:
-    """Plain text that says the same made-up words again: food for induction heads."""
-    said = [w.one(w.word, w.number, w.code) for _ in range(w.rng.randint(4, 14))]
-    return Example(
-        "echo", text=w.among(" ", " ", ", ", "\n", "-").join(said + said + said[: w.rng.randrange(len(said))])
-    )
-
-
 OPENINGS = lines("""
     Once upon a time there was {an_animal} with {a_colour} {thing}.
     On {day} {who} went to the {place}.

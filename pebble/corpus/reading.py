@@ -37,9 +37,9 @@ class Fact:
 
     def about(self, subject: str) -> str:
         """The same sentence about somebody else."""
-        return upper(
-            self.sentence.replace(upper(self.subject), upper(subject)).replace(self.subject, subject)
-        )
+        if self.sentence.startswith(upper(self.subject)):
+            return upper(subject) + self.sentence[len(self.subject) :].replace(self.subject, subject)
+        return self.sentence.replace(self.subject, subject)
 
 
 def verb_slots(w: World) -> dict[str, str]:
