@@ -1,6 +1,6 @@
 """How much memory a language model takes: its weights, its training, its KV cache.
 
-Pure arithmetic on a model's architecture. A gigabyte (GB) is 1e9 bytes; those on a graphics card are often 2**30.
+Pure arithmetic on an architecture. A gigabyte (GB) is 1e9 bytes; a graphics card's is often 2**30.
 Activations are left out everywhere: they depend on batch size, sequence length and recomputation.
 """
 
