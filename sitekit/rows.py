@@ -61,13 +61,28 @@ class Loader(yaml.SafeLoader):
     }
 
 
+class FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same in C: five times as fast, but it says less about a mistake."""
+
+    yaml_implicit_resolvers = Loader.yaml_implicit_resolvers
+
+
+def parse(text: str) -> tuple[yaml.Node | None, Any]:
+    """The tree of a YAML text, which knows lines, and its data. Raises yaml.YAMLError."""
+    loader: Loader | FastLoader = FastLoader(text)
+    try:
+        node = loader.get_single_node()
+    except yaml.YAMLError:
+        loader = Loader(text)
+        node = loader.get_single_node()
+    return node, loader.construct_document(node) if node else None
+
+
 def read(root: Path, name: str, shape: type[Shape]) -> Sheet[Shape]:
     """The file `name` under `root`, as `shape`. Raises FactError with all its faults."""
     try:
         text = (root / name).read_text(encoding="utf-8")
-        loader = Loader(text)
-        node = loader.get_single_node()
-        data = loader.construct_document(node) if node else None
+        node, data = parse(text)
     except FileNotFoundError:
         raise FactError(f"{name}: there is no such file under {root}") from None
     except UnicodeDecodeError as error:
