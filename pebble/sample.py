@@ -2,7 +2,7 @@
 
     >>> model = Model.load()
     >>> ids = model.tokenizer.encode("Once upon a")
-    >>> "".join(step.text for step in generate(model, ids, max_tokens=3))
+    >>> "".join(step.text for step in generate(model, ids, max_tokens=4))
     ' time there was'
 
 The forward pass never decides anything. All that is called "creative" or "deterministic" happens in this

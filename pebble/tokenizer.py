@@ -6,7 +6,7 @@ of their own".
 
     >>> pebble = Tokenizer.load()
     >>> pebble.encode("What is a token?")
-    [313, 264, 262, 429, 34]
+    [356, 905, 903, 1016, 38]
     >>> [pebble.decode([i]) for i in pebble.encode("What is a token?")]
     ['What', ' is', ' a', ' token', '?']
 

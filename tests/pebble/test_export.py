@@ -37,9 +37,9 @@ def test_llama_cpp_gives_the_same_logits(model: Model, tmp_path: Path, dtype: st
     np.testing.assert_allclose(engine.scores[: len(IDS)], ours, atol=tolerance)
 
 
-@pytest.mark.parametrize("dtype", ["F32", "F16"])
-def test_llama_cpp_writes_the_same_greedy_text(model: Model, tmp_path: Path, dtype: str) -> None:
-    engine = llama(model, tmp_path, dtype)
+def test_llama_cpp_writes_the_same_greedy_text(model: Model, tmp_path: Path) -> None:
+    """With trained weights F16 does so too (test_weights.py); random ones leave too many ties to rounding."""
+    engine = llama(model, tmp_path, "F32")
     for start in range(10, 200, 40):
         ids = list(range(start, start + 8))
         ours = [s.token for s in generate(model, ids, max_tokens=30)]
