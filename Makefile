@@ -57,8 +57,9 @@ links-online: .venv/site  ## ask the network whether every external link still a
 topic: .venv/site  ## scaffold a topic: make topic NAME=diffusion TITLE="Diffusion models"
 	@$(BIN)/python -m sitekit.scaffold "$(NAME)" "$(TITLE)"
 
-bench: .venv/test  ## build times and page weights, side by side with the stock recipe
+bench: .venv/test  ## build times and engines, each side by side with its peers
 	@$(BIN)/python tests/bench/build_time.py
+	@$(BIN)/python tests/bench/engines.py
 
 train: .venv/train  ## train Pebble, or go on training, then measure it (hours on two cores)
 	@$(BIN)/python -m pebble.train $(ARGS)
