@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import escape, unescape
-from pathlib import Path
 
 
 class FigureError(Exception):
@@ -122,10 +121,3 @@ def name_toggles(html: str) -> str:
         start = f'<input class="md-toggle" data-md-toggle="{toggle}" type="checkbox" id="__{toggle}"'
         html = html.replace(f'{start} autocomplete="off">', f'{start} aria-label="{name}">')
     return html
-
-
-def read_text(path: Path) -> str:
-    """A figure's text, or a FigureError that names what is missing."""
-    if not path.is_file():
-        raise FigureError(f"{path}: no such figure; add the file or mend the link")
-    return path.read_text(encoding="utf-8")

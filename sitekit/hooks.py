@@ -126,17 +126,15 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, nav: Any) -> None:
     find = page_finder(nav, page)
     topic, layer = place_of(page)
-    more: dict[str, Any] = {"topic": topic, "topics": topics, "steps": page_context.steps(topics)}
+    more: dict[str, Any] = {"topic": topic, "steps": page_context.steps(topics)}
     if topic and layer:
         uri = page.file.src_uri
-        more |= {"layer": layer, "layer_bar": page_context.layer_bar(topic, layer, find), "find": find}
+        more |= {"layer": layer, "layer_bar": page_context.layer_bar(topic, layer, find)}
         if lab := page_context.lab_of(topic, uri):
             more |= {"lab": lab, "colab": labs.colab_url(config.repo_url, uri[3:])}
         else:
             more["opening"] = page_context.opening(layer, find)
         more["step_id"] = uri[3:] if lab else layer.path
-    else:
-        more["doors"] = {t.name: page_context.layer_bar(t, t.layers[0], find) for t in topics.values()}
     context.update(more)  # type: ignore[typeddict-item]
 
 
@@ -195,7 +193,7 @@ def svg_of(files: Files, src: str, page: Page, root: Path) -> str | None:
     file = next((f for f in files.media_files() if f.dest_uri == dest), None)
     if file is None or file.abs_src_path is None:
         return None
-    svg = blocks.read_text(Path(file.abs_src_path))
+    svg = file.content_string
     blocks.check_svg(Path(file.abs_src_path).relative_to(root).as_posix(), svg)
     return svg
 

@@ -21,11 +21,8 @@ def layer_bar(topic: Topic, current: Layer, find: Find) -> list[dict[str, Any]]:
         {
             "code": layer.code,
             "kind": layer.kind,
-            "title": layer.front.title,
             "url": _url(find, layer),
-            "status": layer.status,
             "ready": layer.ready,
-            "minutes": minutes(layer.minutes),
             "current": layer is current,
             "id": layer.path,
         }

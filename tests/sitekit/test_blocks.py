@@ -81,8 +81,3 @@ def test_cog_leaves_no_trace() -> None:
         'Before\n\n<!-- [[[cog models("a", "b") ]]] -->\n| a |\n<!-- [[[end]]] -->\n\nAfter <!-- kept -->\n'
     )
     assert blocks.without_generator(page) == "Before\n\n| a |\n\nAfter <!-- kept -->\n"
-
-
-def test_a_missing_figure_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FigureError, match=r"none.svg: no such figure; add the file or mend the link"):
-        blocks.read_text(tmp_path / "none.svg")
