@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from person_schema import PERSON
 from transformers import LogitsProcessorList
 from transformers.generation import logits_process as theirs
 
@@ -140,20 +141,9 @@ def test_guess_takes_the_latest_occurrence() -> None:
     assert guess([1, 2, 3], ngram=3) == []
 
 
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "job": {"enum": ["cook", "smith"]},
-        "age": {"type": "integer", "minimum": 0, "maximum": 99},
-    },
-    "required": ["job", "age"],
-    "additionalProperties": False,
-}
-
-
 @pytest.mark.parametrize("temperature", [0.0, 1.0, 3.0])
 def test_even_random_weights_write_json_that_fits_the_schema(model: Model, temperature: float) -> None:
-    constraint = JsonSchema(SCHEMA, model.tokenizer)
+    constraint = JsonSchema(PERSON, model.tokenizer)
     steps = generate(
         model, ids_of(model), max_tokens=90, temperature=temperature, seed=0, constraint=constraint
     )

@@ -23,15 +23,6 @@ WEATHER = {
         },
     },
 }
-PERSON = {
-    "type": "object",
-    "properties": {
-        "job": {"enum": ["cook", "smith"]},
-        "age": {"type": "integer", "minimum": 0, "maximum": 99},
-    },
-    "required": ["job", "age"],
-    "additionalProperties": False,
-}
 
 
 def call(name: str, arguments: str) -> str:

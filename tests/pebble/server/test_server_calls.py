@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from server_fixtures import PERSON, WEATHER, call
+from person_schema import PERSON
+from server_fixtures import WEATHER, call
 
 from pebble.serving.calls import CallReader, Grammar, call_grammar, closed
 from pebble.serving.engine import joined

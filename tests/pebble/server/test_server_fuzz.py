@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from person_schema import PERSON
 from pydantic import BaseModel, ValidationError
-from server_fixtures import PERSON, WEATHER, FakeEncoder
+from server_fixtures import WEATHER, FakeEncoder
 
 from pebble import sample
 from pebble.model import Model

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import ollama
 import pytest
-from server_fixtures import PERSON, WEATHER, valid
+from person_schema import PERSON
+from server_fixtures import WEATHER, valid
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import numpy as np
 import openai
 import pydantic
 import pytest
-from server_fixtures import PERSON, WEATHER, valid
+from person_schema import PERSON
+from server_fixtures import WEATHER, valid
 
 HELLO: Any = [{"role": "user", "content": "Hello!"}]
 

@@ -8,7 +8,8 @@ import numpy as np
 import ollama
 import openai
 import pytest
-from server_fixtures import PERSON, valid
+from person_schema import PERSON
+from server_fixtures import valid
 
 from pebble import chat, sample
 from pebble.model import Model
