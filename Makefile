@@ -42,8 +42,10 @@ fix: .venv/test  ## format the code and mend what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-generate: .venv/site  ## fill every generated table and figure style in place (cog)
+generate: .venv/labs  ## make anew, in place, what pages take from data and from Pebble: figures, tables, outputs
+	@$(BIN)/python -m sitekit.drawings
 	@$(BIN)/python -m sitekit.generate
+	@$(BIN)/python -m sitekit.page_code
 
 labs: .venv/labs  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir labs
