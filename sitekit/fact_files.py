@@ -170,8 +170,8 @@ class Paper(Row):
 class Term(Row):
     """One term of the glossary. Pebble learns `term`, `aliases` and `definition` by heart.
 
-    `taught`: the page, and the anchor on it, that teaches the term. `link`: whether pages link its first use;
-    the name of a topic means only the pages of that topic, for a word that means something else elsewhere.
+    `taught`: the page, and the anchor on it, that teaches the term. `link`: false if pages shall not link
+    its first use, or the files and folders where they shall, for a word that means something else elsewhere.
     """
 
     term: Text
@@ -181,7 +181,7 @@ class Term(Row):
     misunderstanding: Annotated[str, SENTENCES] | None = None
     taught: Annotated[str, TAUGHT]
     related: Annotated[list[Text], Field(min_length=1)]
-    link: bool | Text = True
+    link: Literal[False] | Annotated[list[Text], Field(min_length=1)] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -312,7 +312,7 @@ def _not_related(rows: list[Term], terms: dict[str, Term]) -> Iterator[Fault]:
 
 
 def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
-    """Pages that do not exist, anchors that their pages lack, topics that have no folder."""
+    """Pages that do not exist, and anchors that their pages lack."""
     anchors: dict[str, list[str]] = {}
     pages = [p.relative_to(root).as_posix() for kind in ("docs/**/*.md", "labs/**/*.*") for p in root.glob(kind)]
     for i, row in enumerate(rows):
@@ -322,9 +322,9 @@ def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
         elif anchor and anchor not in anchors.setdefault(page, _anchors(root / page)):
             remedy = near(anchor, anchors[page])
             yield [i, "taught"], f'row "{row.term}": {page} has no heading "#{anchor}"; {remedy}'
-        if isinstance(row.link, str) and not (root / "docs" / row.link).is_dir():
-            topics = [path.name for path in (root / "docs").iterdir() if (path / "README.md").is_file()]
-            yield [i, "link"], f'row "{row.term}": no topic "{row.link}"; {near(row.link, topics)}'
+        for j, place in enumerate(row.link or []):
+            if not (root / place).exists():
+                yield [i, "link", j], f'row "{row.term}": there is no {place}; name a page or a folder'
 
 
 def _anchors(page: Path) -> list[str]:

@@ -65,15 +65,9 @@ TAG = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
 TAG_NAME = re.compile(r"<(/?)([a-z0-9]+)", re.IGNORECASE)
 
 
-def linker(terms: Iterable[Term], topic: str | None) -> Callable[[str, str], str]:
-    """A function (html, url of the glossary) that links the first use of each term on a page of `topic`."""
-    owner = {
-        form: term
-        for term in terms
-        if term.link is True or (term.link and term.link == topic)
-        for name in term.names
-        for form in forms(name)
-    }
+def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
+    """A function (html, url of the glossary) that links the first use of each term on the page of file `path`."""
+    owner = {form: term for term in terms if _wanted(term, path) for name in term.names for form in forms(name)}
     # the longest first, so that "attention head" is not taken for "attention"
     names = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in sorted(owner, key=len, reverse=True))
     use = re.compile(rf"(?<![\w@/.-])(?:{names})(?![\w@-]|\.\w)")
@@ -82,8 +76,9 @@ def linker(terms: Iterable[Term], topic: str | None) -> Callable[[str, str], str
         linked: set[str] = set()
 
         def replace(match: re.Match[str]) -> str:
-            term = owner[" ".join(match[0].split())]
-            if term.term in linked:
+            form = " ".join(match[0].split())
+            term = owner[form]
+            if term.term in linked or (form[0].isupper() and _is_name(term, form) and not _begins(match)):
                 return match[0]
             linked.add(term.term)
             return f'<a class="term" href="{url}#{term.anchor}">{match[0]}</a>'
@@ -91,6 +86,23 @@ def linker(terms: Iterable[Term], topic: str | None) -> Callable[[str, str], str
         return "".join(use.sub(replace, part) if is_prose else part for part, is_prose in _parts(html))
 
     return link if owner else lambda html, url: html
+
+
+def _wanted(term: Term, path: str) -> bool:
+    if isinstance(term.link, list):
+        return any(path == place or path.startswith(place.rstrip("/") + "/") for place in term.link)
+    return term.link is None
+
+
+def _is_name(term: Term, form: str) -> bool:
+    """Whether a capital makes a name of an ordinary word: a transformer, but the project Sentence Transformers."""
+    return all(form not in (name, plural(name)) for name in term.names)
+
+
+def _begins(match: re.Match[str]) -> bool:
+    """Whether a match begins a sentence, or a piece of text between two tags."""
+    before = match.string[: match.start()].rstrip().rstrip("\"'“‘(")
+    return not before.strip() or before.rstrip()[-1] in ".?!:;"
 
 
 def _parts(html: str) -> Iterator[tuple[str, bool]]:

@@ -126,9 +126,8 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         html = blocks.figures(html, lambda src: svg_of(files, src, page, root_of(config)))
     except (labs.LabError, blocks.FigureError) as error:
         raise PluginError(str(error)) from None
-    if uri != glossary.PAGE and (target := url_of(files, glossary.PAGE, page.file)):
-        topic, _ = place_of(page)
-        html = glossary.linker(terms.values(), topic.name if topic else None)(html, target)
+    if uri != glossary.PAGE and not page.is_homepage and (target := url_of(files, glossary.PAGE, page.file)):
+        html = glossary.linker(terms.values(), path_of(page))(html, target)
     return blocks.code(blocks.tables(html))
 
 
@@ -181,9 +180,12 @@ def fingerprint(root: Path) -> str:
 
 def place_of(page: Page) -> tuple[layers.Topic | None, layers.Layer | None]:
     """The topic and the layer that a page belongs to."""
-    uri = page.file.src_uri
-    path = uri.removeprefix("../") if uri.startswith("../") else f"docs/{uri}"
-    return next(((t, layer) for t in topics.values() if (layer := t.layer_of(path))), (None, None))
+    return next(((t, layer) for t in topics.values() if (layer := t.layer_of(path_of(page)))), (None, None))
+
+
+def path_of(page: Page) -> str:
+    """Where a page's source lies in the repository."""
+    return posixpath.normpath(f"docs/{page.file.src_uri}")
 
 
 def url_of(files: Files, path: str, origin: File) -> str | None:
