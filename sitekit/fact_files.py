@@ -170,8 +170,8 @@ class Paper(Row):
 class Term(Row):
     """One term of the glossary. Pebble learns `term`, `aliases` and `definition` by heart.
 
-    `taught`: the page, and the anchor on it, that teaches the term. `link`: false if pages shall not link
-    its first use, or the files and folders where they shall, for a word that means something else elsewhere.
+    `taught`: the page, and the anchor on it, that teaches the term. `link`: the pages and folders
+    where its first use is linked, for a word that means something else elsewhere; none given, everywhere.
     """
 
     term: Text
@@ -181,7 +181,7 @@ class Term(Row):
     misunderstanding: Annotated[str, SENTENCES] | None = None
     taught: Annotated[str, TAUGHT]
     related: Annotated[list[Text], Field(min_length=1)]
-    link: Literal[False] | Annotated[list[Text], Field(min_length=1)] | None = None
+    link: list[Text] | None = None
 
     @property
     def names(self) -> list[str]:

@@ -89,9 +89,8 @@ def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
 
 
 def _wanted(term: Term, path: str) -> bool:
-    if isinstance(term.link, list):
-        return any(path == place or path.startswith(place.rstrip("/") + "/") for place in term.link)
-    return term.link is None
+    places = term.link
+    return places is None or any(f"{path}/".startswith(place.rstrip("/") + "/") for place in places)
 
 
 def _is_name(term: Term, form: str) -> bool:

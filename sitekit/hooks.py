@@ -15,7 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File
 
-from sitekit import blocks, fact_files, generate, glossary, labs, layers, links, page_context, rows
+from sitekit import blocks, fact_files, generate, glossary, labs, layers, links, page_context, quiz, rows
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -126,6 +126,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         html = blocks.figures(html, lambda src: svg_of(files, src, page, root_of(config)))
     except (labs.LabError, blocks.FigureError) as error:
         raise PluginError(str(error)) from None
+    html = quiz.group(html)
     if uri != glossary.PAGE and not page.is_homepage and (target := url_of(files, glossary.PAGE, page.file)):
         html = glossary.linker(terms.values(), path_of(page))(html, target)
     return blocks.code(blocks.tables(html))
