@@ -46,7 +46,8 @@ ID = _like(r"[a-z0-9][a-z0-9.-]*", "is not an id; use lower-case letters, digits
 HUGGING_FACE_ID = _like(r"[\w.-]+/[\w.-]+", "is not a Hugging Face id; write owner/name")
 ARXIV_ID = _like(r"\d{4}\.\d{4,5}", 'is not an arXiv id; write it in quotes, like "1706.03762"')
 DEFINITION = _like(
-    r".{1,129}[^.\s]", "is not a definition; in at most 130 characters finish “A token is …”, without a full stop"
+    r".{1,129}[^.\s]",
+    "is not a definition; in at most 130 characters finish “A token is …”, without a full stop",
 )
 SENTENCES = _like(r"\S.*[.?!)]", "is not made of sentences; end it with a full stop")
 TAUGHT = _like(
@@ -314,7 +315,9 @@ def _not_related(rows: list[Term], terms: dict[str, Term]) -> Iterator[Fault]:
 def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
     """Pages that do not exist, and anchors that their pages lack."""
     anchors: dict[str, list[str]] = {}
-    pages = [p.relative_to(root).as_posix() for kind in ("docs/**/*.md", "labs/**/*.*") for p in root.glob(kind)]
+    pages = [
+        p.relative_to(root).as_posix() for kind in ("docs/**/*.md", "labs/**/*.*") for p in root.glob(kind)
+    ]
     for i, row in enumerate(rows):
         page, _, anchor = row.taught.partition("#")
         if page not in pages:

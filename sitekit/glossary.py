@@ -60,14 +60,18 @@ def definitions(terms: dict[str, Term]) -> str:
 # --- links from pages ------------------------------------------------------------------------------
 
 # Only prose is linked. What a click or a glance already has a meaning for, and what is data, stays as it is.
-LEFT_ALONE = frozenset("a button code figure h1 h2 h3 h4 h5 h6 kbd pre script style summary svg table".split())
+LEFT_ALONE = frozenset(
+    "a button code figure h1 h2 h3 h4 h5 h6 kbd pre script style summary svg table".split()
+)
 TAG = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
 TAG_NAME = re.compile(r"<(/?)([a-z0-9]+)", re.IGNORECASE)
 
 
 def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
     """A function (html, url of the glossary) that links the first use of each term on the page of file `path`."""
-    owner = {form: term for term in terms if _wanted(term, path) for name in term.names for form in forms(name)}
+    owner = {
+        form: term for term in terms if _wanted(term, path) for name in term.names for form in forms(name)
+    }
     # the longest first, so that "attention head" is not taken for "attention"
     names = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in sorted(owner, key=len, reverse=True))
     use = re.compile(rf"(?<![\w@/.-])(?:{names})(?![\w@-]|\.\w)")

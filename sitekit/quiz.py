@@ -76,7 +76,9 @@ def _sections(page: str, start: str) -> Iterator[tuple[str, int, str]]:
 def _option(match: re.Match[str], line: int) -> Option:
     summary, body = OPTION.fullmatch(match["summary"]), match["body"].strip()
     right = True if body.startswith("**Right.**") else False if body.startswith("**No.**") else None
-    return Option(summary["letter"] if summary else "", summary["text"] if summary else match["summary"], right, line)
+    return Option(
+        summary["letter"] if summary else "", summary["text"] if summary else match["summary"], right, line
+    )
 
 
 # --- what a page owes its readers ------------------------------------------------------------------
@@ -96,18 +98,28 @@ def faults(name: str, page: str) -> list[str]:
     for task in tasks:
         if not task.solution:
             told.append(f'{name}:{task.line}: "{task.name}" has no solution; fold one below it, in <details>')
-    if not any(re.search(r"^```python\n.*?^```\n\n```text\n", task.solution or "", re.M | re.S) for task in tasks):
-        told.append(f"{name}: no solution is code with its output; give one a python and a text block, side by side")
+    if not any(
+        re.search(r"^```python\n.*?^```\n\n```text\n", task.solution or "", re.M | re.S) for task in tasks
+    ):
+        told.append(
+            f"{name}: no solution is code with its output; give one a python and a text block, side by side"
+        )
     return told
 
 
 def _of_question(question: Question) -> Iterator[tuple[int, str]]:
     letters = "".join(option.letter for option in question.options)
     if letters != "ABCDEF"[: len(question.options)] or len(letters) < 3:
-        yield question.line, f'"{question.name}" has the options "{letters}"; write three or more, A., B., C. …'
+        yield (
+            question.line,
+            f'"{question.name}" has the options "{letters}"; write three or more, A., B., C. …',
+        )
     for option in question.options:
         if option.right is None:
-            yield option.line, f'option {option.letter} does not begin with "**Right.**" or "**No.**" and say why'
+            yield (
+                option.line,
+                f'option {option.letter} does not begin with "**Right.**" or "**No.**" and say why',
+            )
     if sum(option.right is True for option in question.options) != 1:
         yield question.line, f'"{question.name}" does not have exactly one right option'
 
@@ -140,7 +152,10 @@ CHECK = re.compile(
     rf"(?P<options><details>{NO_HEADING}</details>)",
     re.DOTALL,
 )
-ANSWER = re.compile(r"<details>(?=\s*<summary>[A-F]\.(?:(?!</details>).)*?</summary>\s*<p><strong>(Right|No)\.</strong>)", re.S)
+ANSWER = re.compile(
+    r"<details>(?=\s*<summary>[A-F]\.(?:(?!</details>).)*?</summary>\s*<p><strong>(Right|No)\.</strong>)",
+    re.S,
+)
 
 
 def group(html: str) -> str:
@@ -151,7 +166,9 @@ def group(html: str) -> str:
         if "<p>" in question:
             label += "-question"
             question = question.replace("<p>", f'<p id="{label}">', 1)
-        options = ANSWER.sub(lambda m: f'<details class="{"right" if m[1] == "Right" else "wrong"}">', match["options"])
+        options = ANSWER.sub(
+            lambda m: f'<details class="{"right" if m[1] == "Right" else "wrong"}">', match["options"]
+        )
         return f'{match["head"]}\n<div class="quiz" role="group" aria-labelledby="{label}">{question}{options}</div>'
 
     return CHECK.sub(replace, html)

@@ -136,7 +136,9 @@ def repository(tmp_path: Path) -> Path:
     """A copy of our facts, to spoil, and one page that teaches something."""
     shutil.copytree(ROOT / "docs/facts", tmp_path / "docs/facts")
     (tmp_path / "docs/llms").mkdir()
-    (tmp_path / "docs/llms/README.md").write_text("# LLMs\n\n```\n# no heading\n```\n\n## Key concepts\n", "utf-8")
+    (tmp_path / "docs/llms/README.md").write_text(
+        "# LLMs\n\n```\n# no heading\n```\n\n## Key concepts\n", "utf-8"
+    )
     return tmp_path
 
 
