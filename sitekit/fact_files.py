@@ -171,12 +171,15 @@ class Paper(Row):
 class Term(Row):
     """One term of the glossary. Pebble learns `term`, `aliases` and `definition` by heart.
 
+    `also`: names that came after Pebble's training; `learned`: false for a whole row that did.
     `taught`: the page, and the anchor on it, that teaches the term. `link`: the pages and folders
     where its first use is linked, for a word that means something else elsewhere; none given, everywhere.
     """
 
     term: Text
     aliases: list[Text] = []
+    also: list[Text] = []
+    learned: bool = True
     definition: Annotated[str, DEFINITION]
     longer: Annotated[str, SENTENCES]
     misunderstanding: Annotated[str, SENTENCES] | None = None
@@ -187,12 +190,13 @@ class Term(Row):
     @property
     def names(self) -> list[str]:
         """Everything that people call it."""
-        return [self.term, *self.aliases]
+        return [self.term, *self.aliases, *self.also]
 
     @property
     def heading(self) -> str:
         """What stands above it on the page of the glossary: `byte-pair encoding (BPE)`."""
-        return f"{self.term} ({', '.join(self.aliases)})" if self.aliases else self.term
+        others = ", ".join(self.names[1:])
+        return f"{self.term} ({others})" if others else self.term
 
     @property
     def anchor(self) -> str:

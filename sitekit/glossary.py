@@ -1,8 +1,8 @@
 """The glossary: its page, its tooltips, and links from the first use of each term on every page.
 
-The page is Markdown that cog writes in place, so that it reads on a code host too. The links are put into a page's
-HTML when the site is built. They carry no definition: a small script (docs/assets/term-tooltips.js) fetches all
-of them at once, from the file that `definitions` makes, when a reader first points at one.
+The page is Markdown that cog writes in place, so that it reads on a code host too. The links are put into a
+page's HTML when the site is built. They carry no definition: a small script (docs/assets/term-tooltips.js)
+fetches all of them at once, from the file that `definitions` makes, when a reader first points at one.
 """
 
 from __future__ import annotations
@@ -60,15 +60,14 @@ def definitions(terms: dict[str, Term]) -> str:
 # --- links from pages ------------------------------------------------------------------------------
 
 # Only prose is linked. What a click or a glance already has a meaning for, and what is data, stays as it is.
-LEFT_ALONE = frozenset(
-    "a button code figure h1 h2 h3 h4 h5 h6 kbd pre script style summary svg table".split()
-)
+LEFT_ALONE = {"a", "button", "code", "figure", "kbd", "pre", "script", "style", "summary", "svg", "table"}
+LEFT_ALONE |= {"h1", "h2", "h3", "h4", "h5", "h6"}
 TAG = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
 TAG_NAME = re.compile(r"<(/?)([a-z0-9]+)", re.IGNORECASE)
 
 
 def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
-    """A function (html, url of the glossary) that links the first use of each term on the page of file `path`."""
+    """A function (html, url of the glossary) that links the first use of each term on the page of `path`."""
     owner = {
         form: term for term in terms if _wanted(term, path) for name in term.names for form in forms(name)
     }
@@ -98,7 +97,7 @@ def _wanted(term: Term, path: str) -> bool:
 
 
 def _is_name(term: Term, form: str) -> bool:
-    """Whether a capital makes a name of an ordinary word: a transformer, but the project Sentence Transformers."""
+    """Whether a capital makes a name of an ordinary word, as in the project Sentence Transformers."""
     return all(form not in (name, plural(name)) for name in term.names)
 
 
@@ -122,7 +121,7 @@ def _parts(html: str) -> Iterator[tuple[str, bool]]:
 
 
 def forms(name: str) -> set[str]:
-    """How a name may stand in a text: as it is, in the plural, and with a capital if it is an ordinary word."""
+    """How a name may stand in a text: as it is, in the plural, with a capital if it is an ordinary word."""
     both = {name, plural(name)}
     if " of " in name:  # mixtures of experts
         head, _, rest = name.partition(" of ")

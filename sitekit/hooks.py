@@ -127,8 +127,9 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     except (labs.LabError, blocks.FigureError) as error:
         raise PluginError(str(error)) from None
     html = quiz.group(html)
-    if uri != glossary.PAGE and not page.is_homepage and (target := url_of(files, glossary.PAGE, page.file)):
-        html = glossary.linker(terms.values(), path_of(page))(html, target)
+    glossary_url = url_of(files, glossary.PAGE, page.file)
+    if glossary_url and uri != glossary.PAGE and not page.is_homepage:
+        html = glossary.linker(terms.values(), path_of(page))(html, glossary_url)
     return blocks.code(blocks.tables(html))
 
 

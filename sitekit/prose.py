@@ -1,7 +1,7 @@
-"""The prose of pages and notebooks, as the tests of spelling and style read it, and how long it takes to read.
+"""The prose of pages and notebooks, as the tests of spelling and style read it, and how long that takes.
 
-Prose is what a reader reads as sentences: text, headings, alt texts, summaries of folded parts. Code, addresses,
-comments and passages in other languages (`<span lang="de">`) are not.
+Prose is what a reader reads as sentences: text, headings, alt texts, summaries of folded parts. Code,
+addresses, comments and passages in other languages (`<span lang="de">`) are not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sitekit.layers import split_front_matter
 
 
 class Passage(NamedTuple):
-    """A piece of prose, and where it begins: `docs/llms/README.md:12`, or `labs/llms/03.ipynb, cell 4, line 2`."""
+    """A piece of prose, and where it begins: `docs/models.md:12`, or `labs/llms/03.ipynb, cell 4, line 2`."""
 
     place: str
     text: str
@@ -69,7 +69,7 @@ def _blocks(markdown: str) -> Iterator[tuple[int, str]]:
 
 
 def _lines(line: int, text: str, block: Token) -> Iterator[tuple[int, str]]:
-    """The text of a paragraph, which begins with `text`, line by line; what is code or foreign is left out."""
+    """The text of a paragraph, which begins with `text`, line by line, without what is code or foreign."""
     foreign = 0
     for token in block.children or []:
         if token.type == "html_inline":
@@ -99,7 +99,7 @@ QUOTED = re.compile(r'"[^"]*"|“[^”]*”')
 
 
 def words(text: str) -> Iterator[str]:
-    """The words whose spelling can be checked: no names, that is no capitals but at the start of a sentence."""
+    """The words whose spelling can be checked: no names, so no capitals but at the start of a sentence."""
     text = NO_WORD.sub(HOLE, text.replace("’", "'")).replace("-", " ")
     for match in WORD.finditer(text):
         word = re.sub(r"'(s|re|ll|ve|d|m)?$", "", match[0])
@@ -127,7 +127,7 @@ def minutes(page: str) -> float:
     """How long it takes to work through a page: to read its words and code, to look, to think, to try.
 
     Words / 200, and 3 s for a line of code or output, 20 s for a figure, 30 s for a quiz question, 3 minutes
-    for an exercise with its solution. Tables count as words. Who writes the code of the exercises needs longer.
+    for an exercise with its solution. Tables count as words. Who codes the exercises needs longer.
     """
     read = re.sub(r"^## Exercises$.*?(?=^## |\Z)", "", page, flags=re.M | re.S)
     prose = sum(len(passage.text.split()) for passage in in_markdown("", read))
@@ -146,4 +146,5 @@ def too_deep(name: str, page: str) -> Iterator[str]:
     """A message for each heading below H3, which would make the table of contents deeper than two levels."""
     for token in PARSER.parse(_without(split_front_matter(page)[0], page)):
         if token.type == "heading_open" and token.tag > "h3" and token.map:
-            yield f"{name}:{token.map[0] + 1}: a heading of level {token.tag[1]}; H3 is the deepest: say it in bold, or split the section"
+            remedy = "H3 is the deepest: say it in bold, or split the section"
+            yield f"{name}:{token.map[0] + 1}: a heading of level {token.tag[1]}; {remedy}"

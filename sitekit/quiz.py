@@ -1,9 +1,10 @@
-"""Checks for understanding: quiz questions and exercises, as pages write them, and what the site makes of them.
+"""Checks for understanding: quiz questions and exercises, as pages write them, and what the site makes of it.
 
-A question is a heading `### Check 1: the loop` under `## Check your understanding`, a paragraph, and for each option
-a `<details>` whose summary begins with a letter and whose text begins with **Right.** or **No.** An exercise is a
-heading `### Exercise 1: …` under `## Exercises`, and a solution folded away. That reads well on a code host. The site
-joins a question and its options into one named group; several options may be open at a time, for comparing.
+A question is a heading `### Check 1: the loop` under `## Check your understanding`, a paragraph, and for each
+option a `<details>` whose summary begins with a letter and whose text begins with **Right.** or **No.** An
+exercise is a heading `### Exercise 1: …` under `## Exercises`, and a solution folded away. That reads well on
+a code host. The site joins a question and its options into one named group. Several options may be open
+at a time: a reader compares their explanations, and nothing above the one that is opened moves.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def exercises(page: str) -> list[Exercise]:
 
 
 def _sections(page: str, start: str) -> Iterator[tuple[str, int, str]]:
-    """Heading, line and text of each section whose heading begins with `start`; headings inside code do not count."""
+    """Heading, line and text of each section whose heading, not inside code, begins with `start`."""
     blank = re.sub(r"^```.*?^```$", lambda code: re.sub("#", " ", code[0]), page, flags=re.M | re.S)
     heads = list(re.finditer(r"^#{1,3} (.*)$", blank, re.M))
     for head, following in zip(heads, [*heads[1:], None], strict=True):
@@ -84,6 +85,7 @@ def _option(match: re.Match[str], line: int) -> Option:
 # --- what a page owes its readers ------------------------------------------------------------------
 
 FEWEST_QUESTIONS, FEWEST_EXERCISES = 8, 5
+REORDER = "change the order of some options"
 
 
 def faults(name: str, page: str) -> list[str]:
@@ -130,12 +132,13 @@ def _of_all(quiz: list[Question]) -> Iterator[str]:
     right = Counter(option.letter for question in quiz for option in question.options if option.right)
     for letter in "ABC":
         if right[letter] > most:
-            yield f"{letter} is right {right[letter]} times in {len(quiz)}; at most {most}: change the order of some options"
+            yield f"{letter} is right {right[letter]} times in {len(quiz)}; at most {most}: {REORDER}"
         if quiz and not right[letter]:
-            yield f"{letter} is never right; change the order of some options"
+            yield f"{letter} is never right; {REORDER}"
     longest = [question.name for question in quiz if _right_is_longest(question)]
     if len(longest) > most:
-        yield f"the right option is the longest in {len(longest)} of {len(quiz)}; at most {most}: {'; '.join(longest)}"
+        of = f"{len(longest)} of {len(quiz)}; at most {most}"
+        yield f"the right option is the longest in {of}: {'; '.join(longest)}"
 
 
 def _right_is_longest(question: Question) -> bool:
@@ -169,6 +172,7 @@ def group(html: str) -> str:
         options = ANSWER.sub(
             lambda m: f'<details class="{"right" if m[1] == "Right" else "wrong"}">', match["options"]
         )
-        return f'{match["head"]}\n<div class="quiz" role="group" aria-labelledby="{label}">{question}{options}</div>'
+        start = f'<div class="quiz" role="group" aria-labelledby="{label}">'
+        return f"{match['head']}\n{start}{question}{options}</div>"
 
     return CHECK.sub(replace, html)
