@@ -1,11 +1,12 @@
 """The facts hold together, each planted fault is told word for word, and every table says what it should.
 
-Faults are files: tests/golden/facts/faults/<models|choices|papers>-*.yml. The lines that start with `#!` are all
+Faults are files: tests/golden/facts/faults/<models|choices|papers|glossary>-*.yml. The lines that start with `#!` are all
 that is said about the rest of the file; TODAY stands for the day on which the test runs.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -86,11 +87,20 @@ def test_our_choices_and_papers_are_without_fault() -> None:
     assert len({paper.arxiv or paper.url for paper in OURS.papers.values()}) == len(OURS.papers)
 
 
+def test_our_glossary_is_large_and_linked_together() -> None:
+    terms = OURS.glossary.values()
+    assert len(terms) >= 180
+    assert sum(term.misunderstanding is not None for term in terms) >= 30
+    for term in terms:
+        assert len(re.findall(r"[.?!](?:\s|$)", term.longer)) >= 2, f"{term.term}: at least two sentences"
+        assert len(term.longer.split()) <= 90, f"{term.term}: shorter than the page that teaches it"
+
+
 def test_a_model_that_never_existed_has_no_row() -> None:
     assert "claude-3-5-opus" not in OURS.models
 
 
-@pytest.mark.parametrize("name", ["models", "choices", "papers"])
+@pytest.mark.parametrize("name", ["models", "choices", "papers", "glossary"])
 def test_reading_loses_nothing(name: str) -> None:
     """What the schema understood is what stands in the file."""
     written = yaml.load((ROOT / f"docs/facts/{name}.yml").read_text("utf-8"), Loader)
@@ -123,8 +133,12 @@ def test_a_shape_has_as_many_weights_as_its_source_says(model: facts.Model) -> N
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A copy of our facts, to spoil."""
+    """A copy of our facts, to spoil, and one page that teaches something."""
     shutil.copytree(ROOT / "docs/facts", tmp_path / "docs/facts")
+    (tmp_path / "docs/llms").mkdir()
+    (tmp_path / "docs/llms/README.md").write_text(
+        "# LLMs\n\n```\n# no heading\n```\n\n## Key concepts\n", "utf-8"
+    )
     return tmp_path
 
 
