@@ -502,7 +502,7 @@ def lookup_accuracy(cases: int = 60) -> list[tuple[int, float, float]]:
 def effective_context() -> Drawing:
     """The claimed window, and how much of it Pebble can use to look one thing up."""
     rows, window = lookup_accuracy(), _pebble().config.max_position_embeddings
-    x, y = Scale((0, window), (54, 424)), Scale((0, 1), (232, 16))
+    x, y = Scale((0, window), (58, 424)), Scale((0, 1), (232, 16))
     d = Drawing(
         440,
         286,
@@ -519,7 +519,7 @@ def effective_context() -> Drawing:
         [(v, f"{v:.0%}") for v in (0, 0.5, 1)],
     )
     guess = 1 / len(COLOURS)
-    d.line([(54, y(guess)), (424, y(guess))], "line c-weight")
+    d.line([(58, y(guess)), (424, y(guess))], "line c-weight")
     d.text(x(window) - 6, y(guess) - 6, "guessing", "t t-muted t-end")
     d.line([(x(length), y(share)) for _, length, share in rows], "line c-residual")
     for _, length, share in rows:
