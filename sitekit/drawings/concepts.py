@@ -476,7 +476,7 @@ PAIRS = (1, 4, 8, 16, 24, 32, 48)
 
 
 @functools.cache
-def lookup_accuracy(cases: int = 60) -> list[tuple[int, float, float]]:
+def lookup_accuracy(cases: int = 40) -> list[tuple[int, float, float]]:
     """For tables of so many lines: mean length in tokens, and how often Pebble names the right colour.
 
     It is asked for the colour of one made-up name, and its answer is begun for it, up to the colour.
