@@ -63,7 +63,7 @@ def knock_out() -> Drawing:
         (PROMPT, " cold"),
         ("The opposite of big is", " small"),
         ("The opposite of old is", " new"),
-        ("A week has", " seven"),
+        ("Fire is hot and ice is", " cold"),
         ("Grass is", " green"),
         ("Birds fly in the", " sky"),
     ]
