@@ -232,7 +232,8 @@ def attention_costs(facts: Facts, ids: str) -> str:
             raise FactError(f'docs/facts/models.yml: row "{m.id}": {error}') from None
         cache, intensity = memory.kv_bytes_per_token(a), memory.decoding_intensity(a)
         rows.append([m.name, a.attention, weights(matrices / 1e9), f"{cache:,.0f}", f"{intensity:.0f}"])
-    return table(["Model", "Attention", "Weights of attention", "Cache bytes per token", "FLOP per byte"], rows)
+    head = ["Model", "Attention", "Weights of attention", "Cache bytes per token", "FLOP per byte"]
+    return table(head, rows)
 
 
 def _lacks(model: Model, field: str) -> str:
