@@ -144,7 +144,7 @@ def rope_distance() -> Drawing:
     axes(d, x, y, [(n, str(n)) for n in (0, 1, 4, 8, 12, 16, 20)], ticks)
     d.text(242, 262, "tokens back", "t t-muted t-mid")
     for n, (name, curve) in enumerate(curves.items()):
-        classes = ("c-good", "c-bad", "c-query", "c-key")[n]
+        classes = ("c-accent", "c-bad", "c-good", "c-weight")[n]
         d.line([(x(i), y(float(s))) for i, s in enumerate(curve)], f"line {classes}")
         d.dot(x(peaks[name]), y(float(curve.max())), classes)
         d.bar(56 + 98 * n + (18 if n else 0), 280, 16, 4, classes)
@@ -176,11 +176,11 @@ def cache_work() -> Drawing:
         [(n, str(n)) for n in (0, 128, 256, 384, 480)],
         [(math.log10(n), f"{n}×") for n in (1, 3, 10, 30, 100, 300)],
     )
-    d.line([(x(n), y(math.log10(value))) for n, value in ratio.items()], "line c-residual")
+    d.line([(x(n), y(math.log10(value))) for n, value in ratio.items()], "line c-weight")
     for n, value in times.items():
-        d.dot(x(n), y(math.log10(value)), "c-token")
-    d.text(x(250), y(math.log10(ratio[256])) - 12, "multiplications", "t t-end c-residual")
-    d.text(x(270), y(math.log10(times[256])) + 20, "time, measured", "t c-token")
+        d.dot(x(n), y(math.log10(value)), "c-accent")
+    d.text(x(250), y(math.log10(ratio[256])) - 12, "multiplications", "t t-end c-weight")
+    d.text(x(270), y(math.log10(times[256])) + 20, "time, measured", "t c-accent")
     d.text(242, 275, "tokens written", "t t-muted t-mid")
     return d
 
@@ -216,13 +216,13 @@ def roofline() -> Drawing:
     def place(intensity: float) -> tuple[float, float]:
         return x(math.log10(intensity)), y(math.log10(min(peak, intensity * bandwidth)))
 
-    d.line([place(0.5), place(peak / bandwidth), place(5000)], "line c-weight")
+    d.line([place(0.5), place(peak / bandwidth), place(5000)], "line")
     ridge = place(peak / bandwidth)
     d.line([ridge, (ridge[0], 300)], "grid")
-    d.text(ridge[0] + 4, 294, f"ridge: {peak / bandwidth:.0f}", "t c-weight")
+    d.text(ridge[0] + 4, 294, f"ridge: {peak / bandwidth:.0f}", "t t-muted")
     for intensity, label, more, side in points:
         px, py = place(intensity)
-        d.dot(px, py, "c-query" if "attention" in label + more and intensity > 1 else "c-accent", 5)
+        d.dot(px, py, "c-key" if label.startswith("attention") else "c-weight", 5)
         at, classes = (px + 10, "t") if side == "start" else (px - 10, "t t-end")
         below = 18 if intensity == 2048 else 5
         d.text(at, py + below, label, classes)
@@ -344,10 +344,10 @@ def needle() -> Drawing:
     )
     x, y = Scale((0, window), (60, 420)), Scale((0, 1), (180, 20))
     axes(d, x, y, [(n, str(n)) for n in range(0, window + 1, 128)], PERCENT[::2])
-    d.line([(x(length), y(p)) for length, p in points], "line c-query")
+    d.line([(x(length), y(p)) for length, p in points], "line c-accent")
     for length, p in points:
-        d.dot(x(length), y(p), "c-query", 3)
-    d.line([(x(window), y(0)), (x(window), y(1))], "line c-weight")
-    d.text(x(window) - 6, y(0.85), "end of the window", "t t-end c-weight")
+        d.dot(x(length), y(p), "c-accent", 3)
+    d.line([(x(window), y(0)), (x(window), y(1))], "line")
+    d.text(x(window) - 6, y(0.85), "end of the window", "t t-end t-muted")
     d.text(240, 225, "tokens from the first word to the question", "t t-muted t-mid")
     return d
