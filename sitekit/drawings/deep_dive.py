@@ -144,7 +144,7 @@ def rope_distance() -> Drawing:
     axes(d, x, y, [(n, str(n)) for n in (0, 1, 4, 8, 12, 16, 20)], ticks)
     d.text(242, 262, "tokens back", "t t-muted t-mid")
     for n, (name, curve) in enumerate(curves.items()):
-        classes = ("c-accent", "c-bad", "c-good", "c-weight")[n]
+        classes = ("c-accent", "c-bad", "c-residual", "c-weight")[n]
         d.line([(x(i), y(float(s))) for i, s in enumerate(curve)], f"line {classes}")
         d.dot(x(peaks[name]), y(float(curve.max())), classes)
         d.bar(56 + 98 * n + (18 if n else 0), 280, 16, 4, classes)
