@@ -288,6 +288,43 @@ def test_a_sliding_window_keeps_only_its_window() -> None:
     assert memory.kv_bytes(half, 100) == (100 + 10) * 4
 
 
+def test_attention_has_the_weights_of_its_matrices() -> None:
+    llama = Architecture(layers=32, heads=32, kv_heads=8, head_dim=128, hidden=4096, ffn=14336)
+    matrices = memory.linear_shapes(llama)[:4]  # query, key, value, output
+    assert memory.attention_parameters(llama) == 32 * sum(ins * outs for ins, outs in matrices)
+
+
+def test_attention_of_deepseek_v3_has_the_weights_that_its_shapes_give() -> None:
+    v3 = Architecture(
+        layers=1, heads=128, head_dim=128, latent=512, rope_dim=64, query_latent=1536, hidden=7168
+    )
+    shapes = {
+        "q_a_proj": (7168, 1536),
+        "q_b_proj": (1536, 128 * 192),
+        "kv_a_proj_with_mqa": (7168, 576),
+        "kv_b_proj": (512, 128 * 256),
+        "o_proj": (128 * 128, 7168),
+    }
+    assert memory.attention_parameters(v3) == sum(ins * outs for ins, outs in shapes.values())
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"kv_heads": 8, "head_dim": 128}, {"latent": 512, "rope_dim": 64, "head_dim": 128, "hidden": 9}]
+)
+def test_attention_of_unknown_matrices_is_not_guessed(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be known"):
+        memory.attention_parameters(Architecture(layers=1, heads=32, **sizes))
+
+
+def test_heads_that_share_use_what_they_fetch_more_often() -> None:
+    def intensity(**sizes: int) -> float:
+        return memory.decoding_intensity(Architecture(layers=9, heads=128, **sizes))
+
+    assert intensity(kv_heads=128, head_dim=64) == 1
+    assert intensity(kv_heads=8, head_dim=64) == 16
+    assert intensity(latent=512, rope_dim=64) == 128 * (576 + 512) * 2 / (576 * 2)
+
+
 def test_lora_adds_what_peft_counts() -> None:
     """Rank 16 on every linear layer of Llama 3.1 8B, counted by hand from its shapes."""
     attention = 2 * (4096 + 4096) + 2 * (4096 + 1024)
