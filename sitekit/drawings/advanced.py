@@ -47,7 +47,7 @@ def expert_load() -> Drawing:
 def experts_touched() -> Drawing:
     models = Facts(ROOT).pick("mixtral-8x7b gpt-oss-120b deepseek-v4-pro kimi-k3")
     d = Drawing(440, 320, "Experts touched by a batch", "Share of the experts' weights fetched, by batch size.")
-    x, y = Scale((0, 10), (56, 424)), Scale((0, 1), (270, 24))
+    x, y = Scale((0, 10), (56, 408)), Scale((0, 1), (270, 24))
     axes(
         d,
         x,
@@ -148,11 +148,7 @@ def batching() -> Drawing:
         d.text(8, top - 10, label, "t t-strong")
         d.add(f'<rect class="box-soft" x="8" y="{top}" width="424" height="112"/>')
         for slot, begin, n in jobs:
-            d.add(
-                f'<rect class="box-soft c-token" x="{x(begin) + 0.5:.1f}" y="{top + 14 * slot + 1}"'
-                f' width="{x(begin + n) - x(begin) - 1:.1f}" height="12" stroke-width="1"/>'
-            )
-            d.bar(x(begin + n) - 2.5, top + 14 * slot + 1, 2, 12, "c-token")
+            d.bar(x(begin), top + 14 * slot + 1, max(1, x(begin + n) - x(begin) - 1.5), 12, "c-token")
     end = max(begin + n for _, begin, n in continuous)
     d.line([(x(end), 184), (x(end), 304)], "line c-good")
     d.text(8, 330, f"time in steps: static {start}, continuous {end}", "t")
@@ -164,7 +160,7 @@ def error_bars() -> Drawing:
     scores, wilson = page()["scores"], page()["wilson"]
     kinds = ["glossary", "one source", "unknown", "extraction", "arithmetic", "lookup"]
     d = Drawing(440, 420, "Error bars", "Shares of right answers with 95 per cent intervals.")
-    x = Scale((0, 1), (150, 420))
+    x = Scale((0, 1), (150, 410))
     for share in (0, 0.25, 0.5, 0.75, 1):
         d.line([(x(share), 44), (x(share), 388)], "grid")
         d.text(x(share), 410, f"{share:.0%}", "t t-muted t-mid")
@@ -186,8 +182,9 @@ def error_bars() -> Drawing:
 def samples() -> Drawing:
     coverage, majority = page()["coverage"], float(page()["majority"])
     d = Drawing(440, 300, "Draws and right answers", "Coverage by number of draws, and the vote of eight.")
-    x, y = Scale((1, 8), (56, 410)), Scale((0, 1), (240, 20))
-    axes(d, x, y, [(k, str(k)) for k in range(1, 9)], [(0, "0"), (0.5, "50%"), (1, "100%")])
+    top = 0.5 if coverage(8) < 0.5 else 1.0
+    x, y = Scale((1, 8), (56, 410)), Scale((0, top), (240, 20))
+    axes(d, x, y, [(k, str(k)) for k in range(1, 9)], [(n * top / 4, f"{n * top / 4:.0%}") for n in range(5)])
     d.text(236, 286, "draws for each question", "t t-mid")
     points = [(x(k), y(coverage(k))) for k in range(1, 9)]
     d.line(points, "line c-good")
@@ -205,7 +202,7 @@ def patching() -> Drawing:
     tokens = [page()["pebble"].tokenizer.decode([t]).strip() or "␣" for t in here[first:]]
     layers, positions = flips.shape
     side = 352 / positions
-    d = Drawing(440, 340, "Activation patching", "Where one swapped vector changes the answer.")
+    d = Drawing(440, 310, "Activation patching", "Where one swapped vector changes the answer.")
     d.text(76, 18, "swapped before layer …, at the token …", "t")
     for n in range(layers):
         d.text(66, 30 + side * n + side / 2 + 5, str(n + 1), "t t-end")
@@ -246,6 +243,6 @@ def api_or_gpu() -> Drawing:
     d.dot(x(math.log10(shop)), price(math.log10(shop)), "c-accent", 6)
     d.text(x(math.log10(shop)) - 10, price(math.log10(shop)) - 12, "the shop", "t c-accent t-end")
     d.dot(x(math.log10(even)), price(math.log10(even)), "c-good", 6)
-    d.text(x(math.log10(even)) + 4, price(math.log10(even)) + 28, "even", "t c-good")
+    d.text(x(math.log10(even)) + 4, price(math.log10(even)) + 28, "equal", "t c-good")
     return d
 
