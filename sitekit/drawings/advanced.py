@@ -184,7 +184,7 @@ def samples() -> Drawing:
     d = Drawing(440, 300, "Draws and right answers", "Coverage by number of draws, and the vote of eight.")
     top = 0.5 if coverage(8) < 0.5 else 1.0
     x, y = Scale((1, 8), (56, 410)), Scale((0, top), (240, 20))
-    axes(d, x, y, [(k, str(k)) for k in range(1, 9)], [(n * top / 4, f"{n * top / 4:.0%}") for n in range(5)])
+    axes(d, x, y, [(k, str(k)) for k in range(1, 9)], [(n * top / 5, f"{n * top / 5:.0%}") for n in range(6)])
     d.text(236, 286, "draws for each question", "t t-mid")
     points = [(x(k), y(coverage(k))) for k in range(1, 9)]
     d.line(points, "line c-good")
