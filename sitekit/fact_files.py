@@ -327,7 +327,7 @@ def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
         if page not in pages:
             yield [i, "taught"], f'row "{row.term}": there is no page {page}; {near(page, pages)}'
         elif anchor and anchor not in anchors.setdefault(page, _anchors(root / page)):
-            remedy = near(anchor, anchors[page])
+            remedy = near(anchor, [a for a in anchors[page] if not a.startswith(("check-", "exercise-"))])
             yield [i, "taught"], f'row "{row.term}": {page} has no heading "#{anchor}"; {remedy}'
         for j, place in enumerate(row.link or []):
             if not (root / place).exists():
