@@ -191,6 +191,12 @@ def test_a_small_notebook_is_as_stored(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_pebble_answers_whatever_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_SERVICE", "openai")
+    path = stored_notebook(tmp_path, "import os; os.environ['LAB_SERVICE']")
+    assert notebooks.printed(read(path).cells[0]) == ["'pebble'"]
+
+
 def test_a_changed_output_is_told_with_its_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = stored_notebook(tmp_path, "a = 1", "print('kept')\nprint(a)")
     damage(path, outputs=[{"output_type": "stream", "name": "stdout", "text": "kept\n2\n"}])
