@@ -88,7 +88,8 @@ def faulty(
                 if not self.path.startswith("/api/"):  # OpenAI's errors are objects, Ollama's only texts
                     error = {"message": error, "type": "planned", "param": None, "code": None}
                 return self.send(fault, "application/json", json.dumps({"error": error}).encode())
-            status, kind, content = forward(behind, self.command, self.path, body)
+            key = self.headers.get("Authorization", "")
+            status, kind, content = forward(behind, self.command, self.path, body, key)
             if fault == "garbage":
                 return self.send(status, kind, b"<html>a proxy in between says that it is sorry</html>")
             half = content[: len(content) // 2] if fault in HALVES else content
@@ -121,11 +122,15 @@ def faulty(
         thread.join()
 
 
-def forward(behind: str, method: str, path: str, body: bytes) -> tuple[int, str, bytes]:
+def forward(behind: str, method: str, path: str, body: bytes, key: str) -> tuple[int, str, bytes]:
     """Ask the server behind, and give its whole answer: status, content type, content."""
-    connection = http.client.HTTPConnection(urlsplit(behind).netloc, timeout=60)
+    there = urlsplit(behind)
+    secure = there.scheme == "https"
+    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = connect(there.netloc, timeout=60)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "Authorization": key}
+        connection.request(method, there.path.rstrip("/") + path, body, headers)
         response = connection.getresponse()
         return response.status, response.headers["Content-Type"], response.read()
     finally:
