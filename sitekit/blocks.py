@@ -17,11 +17,12 @@ class FigureError(Exception):
 # --- Markdown ------------------------------------------------------------------------------------
 
 COG = re.compile(r"^[ \t]*<!-- \[\[\[(?:cog .*?\]\]\]|end\]\]\]) -->\n", re.MULTILINE | re.DOTALL)
+CHECK = re.compile(r"[ \t]*<!-- check: .*? -->", re.DOTALL)
 
 
 def without_generator(markdown: str) -> str:
-    """The page without cog's comments: what they generated stays."""
-    return COG.sub("", markdown)
+    """The page without cog's comments and those of page_code.py: what they generate and check stays."""
+    return CHECK.sub("", COG.sub("", markdown))
 
 
 # --- figures -------------------------------------------------------------------------------------

@@ -81,3 +81,4 @@ def test_cog_leaves_no_trace() -> None:
         'Before\n\n<!-- [[[cog models("a", "b") ]]] -->\n| a |\n<!-- [[[end]]] -->\n\nAfter <!-- kept -->\n'
     )
     assert blocks.without_generator(page) == "Before\n\n| a |\n\nAfter <!-- kept -->\n"
+    assert blocks.without_generator("It is more. <!-- check: p > 0.5 --> And") == "It is more. And"
