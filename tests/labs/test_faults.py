@@ -150,7 +150,7 @@ def client_for(url: str, **how: Any) -> openai.OpenAI:
 def promised_errors() -> list[tuple[str, str, bool]]:
     """The table in the lab: what happens, the error's name, and whether the client tries again."""
     cells = {cell.id: cell.source for cell in notebooks.read(LLMS / OPENAI).cells}
-    rows = re.findall(r"^\| (.+?) \| `(\w+)` \| (yes|no)", cells["cost-figure-seen"], re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| `(\w+)` \| (yes|no)", cells["bad-days"], re.MULTILINE)
     return [(what, name, again == "yes") for what, name, again in rows]
 
 
