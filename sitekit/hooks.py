@@ -13,13 +13,15 @@ from urllib.parse import urljoin
 import mkdocs_jupyter.config
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import CombinedEvent, event_priority
+from mkdocs.structure.files import File
 
-from sitekit import blocks, generate, labs, layers, links, page_context
+from pebble.tokenizer import WEIGHTS
+from sitekit import blocks, generate, labs, layers, links, live_figures, page_context, rows
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.livereload import LiveReloadServer
-    from mkdocs.structure.files import File, Files
+    from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
     from mkdocs.utils.templates import TemplateContext
 
@@ -97,13 +99,34 @@ def place_labs(files: Files, config: MkDocsConfig) -> Files:
     return labs.RepositoryFiles(list(files))
 
 
-on_files = CombinedEvent(mount_labs, place_labs)
+def make_scripts(files: Files, config: MkDocsConfig) -> Files:
+    """What live figures read: see sitekit/live_figures.py."""
+    changed = max(path.stat().st_mtime for path in WEIGHTS.iterdir())
+    try:
+        made = {
+            live_figures.WEIGHTS: live_figures.weights_script(WEIGHTS, changed),
+            live_figures.FACTS: live_figures.facts_script(root_of(config)),
+        }
+    except rows.FactError as error:
+        raise PluginError(str(error)) from None
+    for path, content in made.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+on_files = CombinedEvent(mount_labs, place_labs, make_scripts)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     topic, layer = place_of(page)
     lab = page_context.lab_of(topic, page.file.src_uri) if topic else None
     page.meta["description"] = lab.teaches if lab else page.meta.get("summary", config.site_description)
+    if page.file.src_uri.endswith(".md"):
+        figures = Path(config.docs_dir, live_figures.FOLDER)
+        try:
+            live_figures.check(page.file.content_string, f"docs/{page.file.src_uri}", figures)
+        except live_figures.LiveFigureError as error:
+            raise PluginError(str(error)) from None
     if layer and not layer.written:
         return f"# {layer.front.title}\n\n{markdown}"
     return blocks.without_generator(markdown)
@@ -120,6 +143,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         html = blocks.figures(html, lambda src: svg_of(files, src, page, root_of(config)))
     except (labs.LabError, blocks.FigureError) as error:
         raise PluginError(str(error)) from None
+    html, page.meta["live_figures"] = live_figures.place(html)
     return blocks.code(blocks.tables(html))
 
 

@@ -27,10 +27,10 @@ class LiveFigureError(Exception):
     """A page that names a live figure which is not there, told with its line and remedy."""
 
 
-TAG = re.compile(r"<(?P<name>[a-z]+(?:-[a-z]+)+)(?P<attributes>(?:\s[^<>]*)?)>")
+TAG = re.compile(r'<(?P<name>[a-z]+(?:-[a-z]+)+)(?P<attributes>(?:"[^"]*"|[^"<>])*)>')
 CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1|`[^`\n]*`|<!--.*?-->", re.MULTILINE | re.DOTALL)
-ALONE = re.compile(r"<p>(<([a-z]+(?:-[a-z]+)+)(?:\s[^<>]*)?></\2>)</p>")
-ATTRIBUTE = re.compile(r'([a-z-]+)(?:="[^"]*")?')
+ALONE = re.compile(r'<p>(<([a-z]+(?:-[a-z]+)+)(?:"[^"]*"|[^"<>])*></\2>)</p>')
+ATTRIBUTE = re.compile(r'\s([^\s="/]+)(?:\s*=\s*"[^"]*")?')
 DEFAULTS = re.compile(r"static defaults = \{(.*?)\n  \};", re.DOTALL)
 
 
@@ -82,7 +82,7 @@ def weights_script(folder: Path, changed: float) -> str:
 
 
 def facts_script(root: Path) -> str:
-    """What calculators need of docs/facts/: open models whose architecture is known, as `globalThis.FACTS`."""
+    """What calculators need of docs/facts/: open models of known architecture, as `globalThis.FACTS`."""
     models: list[dict[str, Any]] = []
     for model in fact_files.Facts(root).models.values():
         if model.architecture and model.parameters and model.access == "open-weights":

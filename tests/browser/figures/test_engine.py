@@ -44,7 +44,9 @@ def test_token_ids_are_identical_for_any_text(engine: Page, pebble: Model) -> No
     assert [
         t for t, ids in zip(texts, theirs, strict=True) if ids != pebble.tokenizer.encode(t, special=True)
     ] == []
-    plain = engine.evaluate("text => JSON.parse(text).map((t) => model.tokenizer.encode(t))", json.dumps(texts))
+    plain = engine.evaluate(
+        "text => JSON.parse(text).map((t) => model.tokenizer.encode(t))", json.dumps(texts)
+    )
     assert [t for t, ids in zip(texts, plain, strict=True) if ids != pebble.tokenizer.encode(t)] == []
     back = engine.evaluate("rows => rows.map((ids) => model.tokenizer.decode(ids))", plain)
     assert back == [pebble.tokenizer.decode(pebble.tokenizer.encode(t)) for t in texts]
@@ -54,9 +56,7 @@ def test_logits_are_numpys_on_200_prompts(engine: Page, pebble: Model) -> None:
     rows = prompts(pebble, 200)
     assert len(rows) == 200 and {len(ids) for ids in rows} > {1}
     theirs = engine.evaluate("rows => rows.map((ids) => Array.from(model.forward(ids).at(-1)))", rows)
-    gaps = [
-        np.abs(pebble.forward(ids)[-1] - logits).max() for ids, logits in zip(rows, theirs, strict=True)
-    ]
+    gaps = [np.abs(pebble.forward(ids)[-1] - logits).max() for ids, logits in zip(rows, theirs, strict=True)]
     assert max(gaps) < 1e-3
     every = engine.evaluate("ids => model.forward(ids).map((row) => Array.from(row))", rows[7])
     np.testing.assert_allclose(every, pebble.forward(rows[7]), atol=1e-3)
