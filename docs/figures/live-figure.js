@@ -271,9 +271,9 @@ class LiveFigure extends HTMLElement {
     return h("label", { class: "live__control" }, h("span", null, label), select);
   }
 
-  /** @param {string} label @param {() => void} action @param {Record<string, any>} [properties] */
-  button(label, action, properties) {
-    return h("button", { type: "button", ...properties, onclick: () => this.alive && action() }, label);
+  /** @param {string} label @param {() => void} action @param {Record<string, any>} [properties] @param {Child[]} [children] */
+  button(label, action, properties, children = []) {
+    return h("button", { type: "button", ...properties, onclick: () => this.alive && action() }, label, ...children);
   }
 
   /** "How this works": the very code that runs, as the browser has it. */
