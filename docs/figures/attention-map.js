@@ -21,8 +21,7 @@ class AttentionMap extends LiveFigure {
     "“previous” if at least 50% goes to the token before, “first” if at least 60% goes to the first. A silenced head adds nothing to the " +
     "residual stream. That a change follows shows that the head matters here, not that it does the work alone.";
   static source = () => [Layer.prototype.attend, headKind];
-  /** @type {"pebble"} */
-  static needs = "pebble";
+  static needs = ["pebble"];
 
   build() {
     this.heads = h("div", { class: "attention-map__heads", role: "group", "aria-label": "Heads: a row for each layer" });

@@ -11,7 +11,7 @@
  *   static title      what it lets one do
  *   static about      how it works, in a sentence or two …
  *   static source     … and the functions of the engine that do it, as code to be shown
- *   static needs      "pebble" (the model), "facts", or nothing
+ *   static needs      what it loads when seen: "pebble" (the model, as this.model), or scripts such as "facts.js"
  *   build()           the controls and an empty picture, made at once, so that nothing moves later
  *   draw()            fills the picture from this.state; called when the figure is first seen, and on every change
  *
@@ -103,8 +103,8 @@ class LiveFigure extends HTMLElement {
   static about = "";
   /** @type {() => Function[]} */
   static source = () => [];
-  /** @type {"pebble" | "facts" | ""} */
-  static needs = "";
+  /** @type {string[]} */
+  static needs = [];
 
   constructor() {
     super();
@@ -176,8 +176,10 @@ class LiveFigure extends HTMLElement {
 
   async wake() {
     try {
-      if (this.kind.needs === "pebble") this.model = await pebble();
-      if (this.kind.needs === "facts") await load("facts.js");
+      for (const need of this.kind.needs) {
+        if (need === "pebble") this.model = await pebble();
+        else await load(need);
+      }
       this.alive = true;
       this.redraw();
     } catch (error) {
@@ -281,13 +283,13 @@ class LiveFigure extends HTMLElement {
     const code = h("pre", { tabindex: "0" }, h("code"));
     const fill = async () => {
       try {
-        if (this.kind.needs === "pebble") await Promise.all(ENGINE.map(load));
+        await Promise.all(this.kind.needs.flatMap((need) => (need === "pebble" ? ENGINE : [need])).map(load));
         code.replaceChildren(h("code", null, this.kind.source().map(String).join("\n\n")));
       } catch (error) {
         code.textContent = String(error);
       }
     };
-    const engine = this.kind.needs === "pebble" ? h("p", null, "All of it: ", ...this.engineLinks()) : null;
+    const engine = this.kind.needs.includes("pebble") ? h("p", null, "All of it: ", ...this.engineLinks()) : null;
     return h("details", { ontoggle: fill }, h("summary", null, "How this works"), h("p", null, this.kind.about), code, engine);
   }
 

@@ -23,8 +23,7 @@ class NextToken extends LiveFigure {
     "The filters turn scores into probabilities, and a random number picks one. Dashed: what the model itself gave, before any filter. " +
     "Tokens already read are kept in the cache.";
   static source = () => [distribution, softmax, draw];
-  /** @type {"pebble"} */
-  static needs = "pebble";
+  static needs = ["pebble"];
 
   build() {
     this.tokens = h("p", { class: "next-token__text", "aria-label": "Tokens so far" });

@@ -18,8 +18,7 @@ class ResidualStream extends LiveFigure {
     "vector into scores, can be applied after any layer. Early layers were never trained to be read in this way: what they seem to say is " +
     "often nonsense, and a prediction that forms early or late is an observation about this text, no law.";
   static source = () => [Model.prototype.forward, Model.prototype.logits, rmsNorm];
-  /** @type {"pebble"} */
-  static needs = "pebble";
+  static needs = ["pebble"];
   static GUESSES = 3;
 
   build() {

@@ -17,8 +17,7 @@ class TextTokens extends LiveFigure {
     "again and again, the pair of neighbours that was learned earliest is joined, until no pair in it was ever learned. The numbers under " +
     "the tokens are all that the model sees.";
   static source = () => [Tokenizer.prototype.merges, joinPairs];
-  /** @type {"pebble"} */
-  static needs = "pebble";
+  static needs = ["pebble"];
 
   build() {
     this.pieces = h("div", { class: "text-tokens__pieces", role: "group", "aria-label": "Pieces of the text: choose one to take it apart" });
