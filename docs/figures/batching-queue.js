@@ -24,9 +24,9 @@ class BatchingQueue extends LiveFigure {
   static STEPS = 120;
 
   build() {
-    this.charts = ["Static batches", "Continuous batches"].map((name) => h("div", null, h("p", null, name), s("svg", { role: "img", "aria-label": name })));
+    this.charts = ["Static batches", "Continuous batches"].map((name) => h("div", null, h("p", null, name), s("svg", { viewBox: "0 0 480 64", role: "img", "aria-label": name })));
     this.rows = h("tbody");
-    const head = ["", "Finished", "Places in use", "Mean wait", "Longest wait"].map((text, n) => h("th", { scope: "col", class: n ? "number" : null }, text));
+    const head = ["", "Finished", "Places in use", "Mean wait, steps", "Longest wait, steps"].map((text, n) => h("th", { scope: "col", class: n ? "number" : null }, text));
     return [
       h("div", { class: "live__controls" },
         this.slider("load", "Load", { min: 10, max: 150, step: 5, format: (n) => `${n}%` }),
@@ -45,7 +45,7 @@ class BatchingQueue extends LiveFigure {
     ways.forEach((served, n) => this.showChart(/** @type {SVGSVGElement} */ (this.charts?.[n].querySelector("svg")), served));
     const numbers = ways.map((served) => servingNumbers(served, places, BatchingQueue.STEPS, requests));
     this.rows?.replaceChildren(...numbers.map(({ finished, used, wait, longest }, n) =>
-      h("tr", null, h("th", { scope: "row" }, n ? "Continuous" : "Static"), ...[`${finished} of ${requests.length}`, percent(used), `${wait.toFixed(1)} steps`, `${longest} steps`].map((text) => h("td", { class: "number" }, text))))); // prettier-ignore
+      h("tr", null, h("th", { scope: "row" }, n ? "Continuous" : "Static"), ...[`${finished} of ${requests.length}`, percent(used), wait.toFixed(1), String(longest)].map((text) => h("td", { class: "number" }, text))))); // prettier-ignore
     const [still, flow] = numbers;
     this.say(`${requests.length} requests in ${BatchingQueue.STEPS} steps. Static: ${still.finished} finished, mean wait ${still.wait.toFixed(1)} steps. Continuous: ${flow.finished} finished, mean wait ${flow.wait.toFixed(1)}.`);
   }
@@ -54,7 +54,7 @@ class BatchingQueue extends LiveFigure {
   showChart(svg, served) {
     const { places } = this.state;
     const [width, height] = [480 / BatchingQueue.STEPS, 16];
-    svg.setAttribute("viewBox", `0 0 480 ${8 * height}`); // as tall as with the most places, so that nothing moves
+    svg.setAttribute("viewBox", `0 0 480 ${places * height}`);
     const lanes = Array.from({ length: places }, (_, n) => s("rect", { class: "box-soft", x: 0, y: n * height, width: 480, height: height - 2 }));
     const bars = served.map(({ place, start, end, length }) => {
       const stop = Math.min(end, BatchingQueue.STEPS);

@@ -31,8 +31,8 @@ class OnlineSoftmax extends LiveFigure {
     return [
       h("div", { class: "live__controls" }, this.slider("tile", "Scores in a tile", { min: 1, max: 6 })),
       this.tiles,
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The running numbers" },
-        h("table", { class: "online-softmax__steps" }, head(["Tile", "greatest", "scaled by", "sum", "mix"]), this.rows)),
+      h("div", { class: "scroll online-softmax__steps", tabindex: "0", role: "group", "aria-label": "The running numbers" },
+        h("table", null, head(["Tile", "greatest", "scaled by", "sum", "mix"]), this.rows)),
       h("div", { class: "live__buttons" },
         this.button("One back", () => this.set({ step: Math.max(0, this.shown() - 1) })),
         this.button("Next tile", () => this.set({ step: Math.min(this.count(), this.shown() + 1) })),

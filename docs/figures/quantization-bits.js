@@ -70,11 +70,11 @@ class QuantizationBits extends LiveFigure {
     const most = before.reduce((max, row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), max), 0) / 2; // half of the range: few lie beyond
     const count = (/** @type {Rows} */ rows) => {
       const counts = new Float64Array(bins);
-      for (const row of rows) for (const w of row) counts[Math.min(bins - 1, Math.max(0, Math.round((w / most + 1) * ((bins - 1) / 2))))]++;
+      for (const row of rows) for (const w of row) counts[Math.round((w / most + 1) * ((bins - 1) / 2))]++; // what lies beyond is left out
       return counts;
     };
     const [was, is] = [count(before), count(after)];
-    const highest = was.reduce((a, b) => Math.max(a, b), 0);
+    const highest = [...was, ...is].reduce((a, b) => Math.max(a, b), 0);
     const y = (/** @type {number} */ n) => 125 - Math.min(1, n / highest) * 115;
     const bars = Array.from(is, (n, b) => s("path", { class: "line c-weight", "stroke-width": 4, d: `M${10 + (b * 460) / (bins - 1)} 125V${y(n)}` }));
     const outline = Array.from(was, (n, b) => `${10 + (b * 460) / (bins - 1)} ${y(n)}`);

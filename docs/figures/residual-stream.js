@@ -24,7 +24,7 @@ class ResidualStream extends LiveFigure {
   build() {
     this.tokens = h("div", { class: "residual-stream__tokens", role: "group", "aria-label": "Tokens: choose the one whose next token is asked for" });
     this.rows = h("tbody");
-    const head = ["After", "Likeliest next tokens", "Share of the final choice", "Length of the vector"];
+    const head = ["After", "Share of the final choice", "Likeliest next tokens", "Length of the vector"];
     const reset = { token: -1 };
     return [
       h("div", { class: "live__controls" },
@@ -32,7 +32,7 @@ class ResidualStream extends LiveFigure {
         this.choice("mode", "Read it as", [["question", "a question to Pebble"], ["text", "a text to go on with"]], reset)),
       this.tokens,
       h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Layer by layer" },
-        h("table", { class: "residual-stream__layers" }, h("thead", null, h("tr", null, ...head.map((text) => h("th", { scope: "col" }, text)))), this.rows)),
+        h("table", null, h("thead", null, h("tr", null, ...head.map((text) => h("th", { scope: "col" }, text)))), this.rows)),
     ]; // prettier-ignore
   }
 
@@ -65,8 +65,8 @@ class ResidualStream extends LiveFigure {
     const track = h("span", { class: "bar__track c-good" }, h("span", { class: "bar__fill", style: `width:${p[final] * 100}%` }));
     return h("tr", null,
       h("th", { scope: "row" }, n ? `layer ${n}` : "embedding"),
-      h("td", null, ...guesses),
       h("td", null, h("span", { class: "residual-stream__share" }, track, percent(p[final]))),
+      h("td", null, ...guesses),
       h("td", { class: "number" }, length.toFixed(1))); // prettier-ignore
   }
 
