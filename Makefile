@@ -23,8 +23,21 @@ help:  ## list the verbs
 serve: .venv/site  ## set up, then serve the site with live reload
 	@$(BIN)/mkdocs serve --no-strict --dev-addr 127.0.0.1:$(PORT)
 
-build: .venv/site  ## build the site, strictly, into site/
+build: site/.built  ## build the site, strictly, into site/
+
+# Everything that a build reads. Folders too: their times change when a file in them comes or goes.
+SOURCES = mkdocs.yml $(shell find docs/ labs/ pebble/ sitekit/ -not -path '*/__pycache__*' -not -path '*/.ipynb_checkpoints*')
+
+# Nothing changed, nothing to do; and what the host sets (an address, say) counts as a source.
+site/.built: $(SOURCES) .venv/site .cache/settings
 	@$(BIN)/mkdocs build
+	@touch $@
+
+.cache/settings: FORCE
+	@mkdir -p .cache
+	@echo 'SITE_URL=$(SITE_URL) REPO_URL=$(REPO_URL) OFFLINE=$(OFFLINE)' | cmp -s - $@ || \
+	  echo 'SITE_URL=$(SITE_URL) REPO_URL=$(REPO_URL) OFFLINE=$(OFFLINE)' > $@
+FORCE:
 
 offline: .venv/site  ## build the site for reading from a folder: site-offline/ and its .zip
 	@$(BIN)/python -m sitekit.offline

@@ -4,15 +4,15 @@
  * Every layer and head over a text: what each token attends to, what kind of head that makes it, and what
  * changes when a head is silenced.
  *
- *   <attention-map text="Tom has a red hat. Ann has a" mode="text"></attention-map>
+ *   <attention-map text="Mira Dahl came to the library. Mira"></attention-map>
  */
 class AttentionMap extends LiveFigure {
   static defaults = {
     text: "zorvik plans a trip. zorvik plans a",
     mode: "text", // or "question"
-    layer: 2, // counted from 1, as people do
-    head: 1,
-    silent: "", // heads that add nothing: "2.1,5.4"
+    layer: 1, // counted from 0, as in the code
+    head: 0,
+    silent: "", // heads that add nothing: "1.0,4.3"
   };
   static title = "See every head of Pebble attend";
   static about =
@@ -51,14 +51,14 @@ class AttentionMap extends LiveFigure {
   silent() {
     const { num_hidden_layers, num_attention_heads } = this.model.config;
     return this.state.silent.split(",").flatMap((/** @type {string} */ pair) => {
-      const [layer, head] = pair.split(".").map((n) => Number(n) - 1);
-      return layer >= 0 && layer < num_hidden_layers && head >= 0 && head < num_attention_heads ? [[layer, head]] : [];
+      const [layer, head] = pair.split(".").map(Number);
+      return pair && layer >= 0 && layer < num_hidden_layers && head >= 0 && head < num_attention_heads ? [[layer, head]] : [];
     });
   }
 
   toggle() {
     const { layer, head } = this.state;
-    const heads = this.silent().map(([l, h]) => `${l + 1}.${h + 1}`);
+    const heads = this.silent().map(([l, h]) => `${l}.${h}`);
     const name = `${layer}.${head}`;
     this.set({ silent: (heads.includes(name) ? heads.filter((other) => other !== name) : [...heads, name]).join() });
   }
@@ -71,8 +71,8 @@ class AttentionMap extends LiveFigure {
     const silent = this.silent();
     const whole = this.model.forward(ids)[ids.length - 1];
     const logits = this.model.forward(ids, undefined, trace, silent)[ids.length - 1];
-    const layer = Math.min(Math.max(1, Math.round(this.state.layer)), layers) - 1;
-    const head = Math.min(Math.max(1, Math.round(this.state.head)), heads) - 1;
+    const layer = Math.min(Math.max(0, Math.round(this.state.layer)), layers - 1);
+    const head = Math.min(Math.max(0, Math.round(this.state.head)), heads - 1);
     this.names = ids.map((id) => visible(this.model.tokenizer.decode([id])));
     this.rows = trace.attention[layer][head];
     const kinds = trace.attention.map((ofLayer) => ofLayer.map((rows) => headKind(rows, ids)));
@@ -81,8 +81,8 @@ class AttentionMap extends LiveFigure {
     const off = silent.some(([l, h]) => l === layer && h === head);
     if (this.silence) this.silence.textContent = off ? "Let this head speak" : "Silence this head";
     this.showAnswers(softmax(whole), softmax(logits), silent.length);
-    const copies = kinds.flatMap((ofLayer, l) => ofLayer.flatMap((kind, h) => (kind === "copy" ? [`${l + 1}.${h + 1}`] : [])));
-    this.say(`Layer ${layer + 1}, head ${head + 1}${kinds[layer][head] ? `: a “${kinds[layer][head]}” head here` : ""}. Heads that copy on this text: ${copies.join(", ") || "none"}.`);
+    const copies = kinds.flatMap((ofLayer, l) => ofLayer.flatMap((kind, h) => (kind === "copy" ? [`${l}.${h}`] : [])));
+    this.say(`Layer ${layer}, head ${head}${kinds[layer][head] ? `: a “${kinds[layer][head]}” head here` : ""}. Heads that copy on this text: ${copies.join(", ") || "none"}.`);
     this.link_(ids.length - 1, -1);
   }
 
@@ -91,9 +91,9 @@ class AttentionMap extends LiveFigure {
     const focused = this.heads?.contains(document.activeElement);
     const buttons = attention.flatMap((ofLayer, l) => ofLayer.map((rows, n) => {
       const off = silent.some(([a, b]) => a === l && b === n);
-      const label = `Layer ${l + 1}, head ${n + 1}${kinds[l][n] ? `, ${kinds[l][n]}` : ""}${off ? ", silenced" : ""}`;
-      const button = this.button("", () => this.set({ layer: l + 1, head: n + 1 }), { class: "attention-map__head", "aria-label": label, title: label, "aria-pressed": String(l === layer && n === head) });
-      button.append(this.thumbnail(rows), h("small", null, off ? "silent" : kinds[l][n] || `${l + 1}.${n + 1}`));
+      const label = `Layer ${l}, head ${n}${kinds[l][n] ? `, ${kinds[l][n]}` : ""}${off ? ", silenced" : ""}`;
+      const button = this.button("", () => this.set({ layer: l, head: n }), { class: "attention-map__head", "aria-label": label, title: label, "aria-pressed": String(l === layer && n === head) });
+      button.append(this.thumbnail(rows), h("small", null, off ? "silent" : kinds[l][n] || `${l}.${n}`));
       button.style.opacity = off ? "0.45" : "1";
       return button;
     })); // prettier-ignore

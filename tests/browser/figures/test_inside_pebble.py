@@ -87,12 +87,12 @@ def test_attention_map_shows_the_heads_and_what_silence_changes(
     ids = [BEGIN, *pebble.tokenizer.encode(text)]
     trace: Trace = {}
     pebble.forward(ids, trace=trace)
-    for layer, head in ((1, 1), (2, 3), (6, 4)):
+    for layer, head in ((0, 0), (1, 2), (5, 3)):
         page.get_by_role("button", name=f"Layer {layer}, head {head}").click()
         shares = page.evaluate(
             "[...document.querySelectorAll('.attention-map__map i')].map((c) => Number(c.style.getPropertyValue('--share')) ** 2)"
         )
-        expected = trace["attention"][layer - 1][head - 1]
+        expected = trace["attention"][layer][head]
         np.testing.assert_allclose(np.reshape(shares, expected.shape), expected, atol=2e-3)
         row = expected[-1]
         best = f"“{visible(pebble, ids[int(row.argmax())])}”"
@@ -101,7 +101,7 @@ def test_attention_map_shows_the_heads_and_what_silence_changes(
         "document.querySelector('attention-map').words.textContent.match(/\\d\\.\\d/g) ?? []"
     )
     assert copying == [
-        f"{n + 1}.{h + 1}"
+        f"{n}.{h}"
         for n, heads in enumerate(trace["attention"])
         for h, a in enumerate(heads)
         if copies(a, ids)
