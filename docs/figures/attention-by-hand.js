@@ -26,10 +26,9 @@ class AttentionByHand extends LiveFigure {
     this.arrows = {};
     const planes = [this.plane("Query and keys", ["query", "key0", "key1", "key2"]), this.plane("Values and their mix", ["value0", "value1", "value2", "out"])];
     this.rows = h("tbody");
-    const head = ["Token", "query · key", "÷ √2", "share", "value"].map((text, n) => h("th", { class: n ? "number" : null, scope: "col" }, text));
     return [
       h("div", { class: "attention-by-hand__planes" }, ...planes),
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The same in numbers" }, h("table", null, h("thead", null, h("tr", null, ...head)), this.rows)),
+      liveTable("The same in numbers", ["Token", "query · key", "÷ √2", "share", "value"], this.rows, 4),
       h("div", { class: "live__buttons" }, this.button("As it was", () => this.set({ ...AttentionByHand.defaults, tokens: this.state.tokens }))),
     ]; // prettier-ignore
   }

@@ -26,14 +26,13 @@ class BatchingQueue extends LiveFigure {
   build() {
     this.charts = ["Static batches", "Continuous batches"].map((name) => h("div", null, h("p", null, name), s("svg", { viewBox: "0 0 480 64", role: "img", "aria-label": name })));
     this.rows = h("tbody");
-    const head = ["", "Finished", "Places in use", "Mean wait, steps", "Longest wait, steps"].map((text, n) => h("th", { scope: "col", class: n ? "number" : null }, text));
     return [
       h("div", { class: "live__controls" },
         this.slider("load", "Load", { min: 10, max: 150, step: 5, format: (n) => `${n}%` }),
         this.slider("places", "Places", { min: 2, max: 8 }),
         this.slider("spread", "Lengths differ by", { min: 0, max: 100, step: 10, format: (n) => `${n}%` })),
       ...this.charts,
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Compared" }, h("table", null, h("thead", null, h("tr", null, ...head)), this.rows)),
+      liveTable("Compared", ["", "Finished", "Places in use", "Mean wait, steps", "Longest wait, steps"], this.rows, 2),
       h("div", { class: "live__buttons" }, this.button("Other requests", () => this.set({ seed: this.state.seed + 1 }))),
     ]; // prettier-ignore
   }

@@ -28,12 +28,11 @@ class KvCache extends LiveFigure {
     this.rows = h("tbody");
     this.cache = h("div", { class: "kv-cache__result" });
     this.select = h("span");
-    const head = ["", "Multiplications", "Milliseconds", "Memory kept"].map((text, n) => h("th", { scope: "col", class: n ? "number" : null }, text));
     return [
       h("div", { class: "live__controls" }, this.field("text", "Question to Pebble"), this.slider("tokens", "Tokens to write", { min: 8, max: 100, step: 4 })),
       h("div", { class: "live__buttons" }, this.button("Write both ways", () => this.race())),
       this.chart,
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Both ways so far" }, h("table", null, h("thead", null, h("tr", null, ...head)), this.rows)),
+      liveTable("Both ways so far", ["", "Multiplications", "Milliseconds", "Memory kept"], this.rows, 2),
       h("p", { class: "live__title kv-cache__real" }, "The cache of real models"),
       h("div", { class: "live__controls" },
         this.select,

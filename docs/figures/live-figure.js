@@ -68,6 +68,16 @@ function asBytes(bytes) {
   return `${step === 0 || value >= 99.95 ? Math.round(value) : value.toPrecision(value >= 9.995 ? 3 : 2)} ${units[step]}`;
 }
 
+/** A table in a box that scrolls sideways, its rows blank for now, so that nothing moves when they come.
+ * All columns but the first are numbers, unless said otherwise.
+ * @param {string} label @param {string[]} columns @param {HTMLElement} body @param {number} rows @param {string} [kind] "text" if the columns are text */
+function liveTable(label, columns, body, rows, kind = "number") {
+  const cell = (/** @type {string} */ text, /** @type {number} */ n) => (text ? h("th", { scope: "col", class: n ? kind : null }, text) : h("td"));
+  body.append(...Array.from({ length: rows }, () => h("tr", null, h("td", { colspan: columns.length }, "\u00a0"))));
+  const table = h("table", { class: "live__table" }, h("thead", null, h("tr", null, ...columns.map(cell))), body);
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, table);
+}
+
 /** @type {Map<string, Promise<void>>} */
 const loading = new Map();
 

@@ -38,8 +38,7 @@ class MemoryCalculator extends LiveFigure {
         this.slider("context", "Context", { min: 9, max: 20, format: (n) => (2 ** n < 1024 ? `${2 ** n}` : 2 ** n < 2 ** 20 ? `${2 ** (n - 10)}K` : "1M") }),
         this.slider("batch", "Sequences at once", { min: 1, max: 64 })),
       this.total,
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "What takes the memory" },
-        h("table", null, h("thead", null, h("tr", null, ...["What", "How", "Bytes"].map((text, n) => h("th", { scope: "col", class: n === 2 ? "number" : null }, text)))), this.rows)),
+      liveTable("What takes the memory", ["What", "Bytes", "How"], this.rows, 2, "text"),
       this.rooms,
     ]; // prettier-ignore
   }
@@ -54,7 +53,7 @@ class MemoryCalculator extends LiveFigure {
     if (!shape) throw new Error(`The facts know no architecture of a model “${this.state.model}”.`);
     const parts = this.state.task === "run" ? this.running(shape) : this.training(shape);
     const total = parts.reduce((sum, { bytes }) => sum + (bytes ?? NaN), 0);
-    const row = (/** @type {Part} */ { what, how, bytes }) => h("tr", null, h("th", { scope: "row" }, what), h("td", { class: "formula" }, how), h("td", { class: "number" }, bytes === null ? "–" : asBytes(bytes)));
+    const row = (/** @type {Part} */ { what, how, bytes }) => h("tr", null, h("th", { scope: "row" }, what), h("td", { class: "text" }, bytes === null ? "–" : asBytes(bytes)), h("td", { class: "formula" }, how));
     this.rows?.replaceChildren(...parts.map(row));
     if (this.total) this.total.textContent = Number.isNaN(total) ? "Not known" : asBytes(total);
     this.rooms?.replaceChildren(...MemoryCalculator.ROOMS.map((room) => {

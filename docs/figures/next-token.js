@@ -59,7 +59,7 @@ class NextToken extends LiveFigure {
   bar() {
     const parts = ["name", "ghost", "fill", "value"].map((part) => h("span", { class: `bar__${part}` }));
     const [name, ghost, fill, value] = parts;
-    const row = this.button("", () => this.take(Number(row.dataset.token)), { class: "bar", disabled: true });
+    const row = this.button("", () => this.take(Number(row.dataset.token)), { class: "bar", disabled: true, "aria-label": "Not computed yet" });
     row.append(name, h("span", { class: "bar__track c-token" }, fill, ghost), value);
     return row;
   }

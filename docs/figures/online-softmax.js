@@ -27,12 +27,10 @@ class OnlineSoftmax extends LiveFigure {
     this.tiles = h("div", { class: "online-softmax__tiles" });
     this.rows = h("tbody");
     this.bytes = h("tbody");
-    const head = (/** @type {string[]} */ names) => h("thead", null, h("tr", null, ...names.map((text, n) => h("th", { scope: "col", class: n ? "number" : null }, text))));
     return [
       h("div", { class: "live__controls" }, this.slider("tile", "Scores in a tile", { min: 1, max: 6 })),
       this.tiles,
-      h("div", { class: "scroll online-softmax__steps", tabindex: "0", role: "group", "aria-label": "The running numbers" },
-        h("table", null, head(["Tile", "greatest", "scaled by", "sum", "mix"]), this.rows)),
+      liveTable("The running numbers", ["Tile", "greatest", "scaled by", "sum", "mix"], this.rows, 4),
       h("div", { class: "live__buttons" },
         this.button("One back", () => this.set({ step: Math.max(0, this.shown() - 1) })),
         this.button("Next tile", () => this.set({ step: Math.min(this.count(), this.shown() + 1) })),
@@ -41,7 +39,7 @@ class OnlineSoftmax extends LiveFigure {
       h("div", { class: "live__controls" },
         this.slider("length", "Tokens", { min: 9, max: 17, format: (n) => (n < 10 ? `${2 ** n}` : `${2 ** (n - 10)}K`) }),
         this.slider("rows", "Queries in a tile", { min: 16, max: 256, step: 16 })),
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Bytes moved" }, h("table", null, head(["", "Bytes moved", "Extra memory"]), this.bytes)),
+      liveTable("Bytes moved", ["", "Bytes moved", "Extra memory"], this.bytes, 2),
     ]; // prettier-ignore
   }
 

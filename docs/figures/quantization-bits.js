@@ -34,8 +34,7 @@ class QuantizationBits extends LiveFigure {
         this.choice("matrix", "Histogram of", [["model.embed_tokens.weight", "embedding"], ...layers])),
       this.histogram,
       h("div", { class: "live__controls" }, this.choice("ask", "Question", QuantizationBits.QUESTIONS.map((text) => [text, text]))),
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "What it costs" },
-        h("table", null, h("thead", null, h("tr", null, ...["Bits with scales", "Size", "Mean error", "Perplexity"].map((text, n) => h("th", { scope: "col", class: "number" }, text)))), this.numbers)),
+      liveTable("What it costs", ["Bits with scales", "Size", "Mean error", "Perplexity"], this.numbers, 1),
       this.answer,
     ]; // prettier-ignore
   }
@@ -56,7 +55,7 @@ class QuantizationBits extends LiveFigure {
     before.forEach((row, r) => row.forEach((w, c) => (error += Math.abs(w - after[r][c]))));
     error /= before.length * before[0].length;
     const cells = [each.toFixed(2), asBytes((count * each) / 8), error.toExponential(1), perplexity < 1000 ? perplexity.toFixed(2) : perplexity.toExponential(1)];
-    this.numbers?.replaceChildren(h("tr", null, ...cells.map((text) => h("td", { class: "number" }, text))));
+    this.numbers?.replaceChildren(h("tr", null, ...cells.map((text, n) => h("td", { class: n ? "number" : null }, text))));
     this.showHistogram(before, after);
     const text = tokenizer.decode(own.filter((id) => id !== END));
     this.answer?.replaceChildren(h("strong", null, `Pebble with ${bits} bits: `), text);

@@ -24,15 +24,14 @@ class ResidualStream extends LiveFigure {
   build() {
     this.tokens = h("div", { class: "residual-stream__tokens", role: "group", "aria-label": "Tokens: choose the one whose next token is asked for" });
     this.rows = h("tbody");
-    const head = ["After", "Share of the final choice", "Likeliest next tokens", "Length of the vector"];
+    const columns = ["After", "Share of the final choice", "Likeliest next tokens", "Length"];
     const reset = { token: -1 };
     return [
       h("div", { class: "live__controls" },
         this.field("text", "Your text", reset),
         this.choice("mode", "Read it as", [["question", "a question to Pebble"], ["text", "a text to go on with"]], reset)),
       this.tokens,
-      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Layer by layer" },
-        h("table", null, h("thead", null, h("tr", null, ...head.map((text) => h("th", { scope: "col" }, text)))), this.rows)),
+      liveTable("Layer by layer", columns, this.rows, 7, "text"),
     ]; // prettier-ignore
   }
 

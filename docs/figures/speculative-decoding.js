@@ -25,12 +25,11 @@ class SpeculativeDecoding extends LiveFigure {
   build() {
     this.passes = h("ol", { class: "speculative-decoding__passes", tabindex: "0", "aria-label": "Passes of the model" });
     this.numbers = h("tbody");
-    const head = ["", "Passes", "Tokens a pass", "Milliseconds here"].map((text, n) => h("th", { scope: "col", class: n ? "number" : null }, text));
     return [
       h("div", { class: "live__controls" }, this.field("text", "Question to Pebble", { pass: 99 })),
       h("div", { class: "live__controls" }, this.slider("ngram", "Tokens that must match", { min: 1, max: 5 }), this.slider("draft", "Tokens guessed at most", { min: 0, max: 12 })),
       this.passes,
-      h("table", null, h("thead", null, h("tr", null, ...head)), this.numbers),
+      liveTable("Compared", ["", "Passes", "Tokens a pass", "Milliseconds here"], this.numbers, 2),
       h("div", { class: "live__buttons" }, this.button("Replay", () => (this.set({ pass: 0 }), this.play(() => (this.set({ pass: this.state.pass + 1 }), this.state.pass < this.count), 500)))),
     ]; // prettier-ignore
   }

@@ -39,9 +39,9 @@ def test_each_figure_starts_cleanly_and_says_in_words_what_it_shows(
 ) -> None:
     outside, wrong = watch(page)
     show(f"<{name}></{name}>")
-    expect(page.locator(f"{name} [role=status]")).not_to_be_empty(timeout=30_000)
+    expect(page.locator(f"{name} .live__words")).not_to_be_empty(timeout=30_000)
     page.locator(f"{name} summary").last.click()
-    expect(page.locator(f"{name} details pre")).to_contain_text(re.compile("function|=>|{"))
+    expect(page.locator(f"{name} .live__foot pre")).to_contain_text(re.compile("function|=>|{"))
     assert not outside and not wrong, outside + wrong
 
 
@@ -49,7 +49,7 @@ def test_each_figure_starts_cleanly_and_says_in_words_what_it_shows(
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_is_accessible(show: Show, page: Page, name: str, scheme: str) -> None:
     show(f"<{name}></{name}>", scheme=scheme)
-    expect(page.locator(f"{name} [role=status]")).not_to_be_empty(timeout=30_000)
+    expect(page.locator(f"{name} .live__words")).not_to_be_empty(timeout=30_000)
     assert violations(page) == []
 
 
@@ -66,7 +66,7 @@ def test_each_figure_fits_a_phone_and_moves_nothing(
     )
     show(f"<{name}></{name}>")  # writes the page
     page.goto((bench / "bench.html").as_uri())
-    expect(page.locator(f"{name} [role=status]")).not_to_be_empty(timeout=30_000)
+    expect(page.locator(f"{name} .live__words")).not_to_be_empty(timeout=30_000)
     page.wait_for_timeout(200)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert page.evaluate("moved") < 0.02
