@@ -60,6 +60,7 @@ def rag() -> dict[str, Any]:
     exec(cell(RAG, "setup", before="where = connect()"), names)
     names["client"] = SimpleNamespace(embeddings=FakeEmbeddings())
     names["where"] = SimpleNamespace(model="m", embedding_model="e", is_pebble=True)
+    names["SETTINGS"] = {"temperature": 0}
     # Dataclasses look their module up.
     names["__name__"] = __name__
     exec(cell(RAG, "load", before="DROPPED = ").partition("PAGES = ")[0], names)
@@ -174,7 +175,7 @@ def spoil_a_point(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lose_the_mark, r"index holds no complete index. Build it again: build\(folder, …\)."),
+        (lose_the_mark, r"index holds no complete index. Build it: build\(folder, …\)."),
         (cut_the_points, r"The index in index is damaged \(.+\). Delete the folder, and build it again."),
         (empty_the_points, r"The index in index is damaged \(points are missing in old\). Delete"),
         (cut_the_list, r"The index in index is damaged \(.+\). Delete the folder, and build it again."),
@@ -301,6 +302,7 @@ def agents() -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": __name__}
     exec(cell(AGENTS, "setup", before="where = connect()"), names)
     names["where"] = SimpleNamespace(model="m", is_pebble=True)
+    names["SETTINGS"] = {"temperature": 0}
     exec(cell(AGENTS, "tools", before="SECTIONS = "), names)
     names["TOOLS"] = {"calculate": names["calculate"]}
     exec(cell(AGENTS, "api", before="question = "), names)
@@ -423,7 +425,7 @@ def test_a_program_that_is_no_mcp_server_is_told(mcp: dict[str, Any], tmp_path: 
     (tmp_path / "server.py").write_text("raise SystemExit('no module for this')")
     with pytest.raises(RuntimeError) as fault:
         mcp["with_server"](tmp_path / "server.py", lambda tools, server: None)
-    expected = "server.py is no MCP server that runs. The last line of its log: no module for this"
+    expected = "server.py is no MCP server that runs. Its last words: no module for this"
     assert str(fault.value) == expected
     assert not running_in(tmp_path)
 
