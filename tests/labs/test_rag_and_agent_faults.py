@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -307,7 +308,7 @@ def agents() -> dict[str, Any]:
     names["TOOLS"] = {"calculate": names["calculate"]}
     exec(cell(AGENTS, "api", before="question = "), names)
     exec(cell(AGENTS, "agent", before="for question in"), names)
-    exec(cell(AGENTS, "script", before="def slow_price"), names)
+    exec(cell(AGENTS, "script", before="BEGAN_AND_ENDED = "), names)
     return names
 
 
@@ -428,6 +429,29 @@ def test_a_program_that_is_no_mcp_server_is_told(mcp: dict[str, Any], tmp_path: 
     expected = "server.py is no MCP server that runs. Its last words: no module for this"
     assert str(fault.value) == expected
     assert not running_in(tmp_path)
+
+
+# --- both labs: Colab ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "package"), [(RAG, "qdrant-client"), (AGENTS, "mcp")])
+def test_on_colab_a_lab_installs_itself_or_says_what_it_needs(
+    path: Path, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_colab = cell(path, "setup", before="import ast" if path == AGENTS else "import hashlib")
+    commands: list[list[str]] = []
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    monkeypatch.setattr("os.chdir", lambda folder: commands.append([folder]))
+    monkeypatch.delenv("REPO_URL", raising=False)
+    with pytest.raises(SystemExit, match="REPO_URL"):
+        exec(on_colab, {})
+    assert commands == []
+    monkeypatch.setenv("REPO_URL", "https://example.org/them/project")
+    exec(on_colab, {})
+    assert commands[0][-2:] == ["https://example.org/them/project", "project"]
+    assert any(package in command for command in commands)
+    assert commands[-1] == ["project/labs/llms"]
 
 
 # --- both labs: nothing is left behind ---------------------------------------------------------------
