@@ -300,7 +300,10 @@ REASON = Relation(
     what made {s} {adj}""",
     World.object,
     lambda w: {
-        "adj": w.adjective(), "o": w.some_things(), "who": w.person(), "verbs": third_person(w.verb()),
+        "adj": w.adjective(),
+        "o": w.some_things(),
+        "who": w.person(),
+        "verbs": third_person(w.verb()),
     },  # fmt: skip
 )
 GIFT = Relation(
@@ -360,19 +363,19 @@ MATERIAL = Relation(
 
 def term_slots(w: World) -> dict[str, str]:
     term, _, definition = w.of(terms())
-    return {"term": term, "a_term": a(term), "definition": definition}
+    return {"s": term, "a": a(term), "definition": definition}
 
 
 TERM = Relation(
-    """{A_term} is {definition}.
-    {A_term} is {definition}.
-    {Term}: {definition}.
-    By {term} one means {definition}.""",
-    """what is {a_term}
-    what is {term}
-    what does {term} mean
-    explain {term}
-    define {term}""",
+    """{A} is {definition}.
+    {A} is {definition}.
+    {S}: {definition}.
+    By {s} one means {definition}.""",
+    """what is {a}
+    what is {s}
+    what does {s} mean
+    explain {s}
+    define {s}""",
     World.word,
     term_slots,
 )
@@ -429,7 +432,8 @@ AROUND = lines("""
 def fact(w: World, relations: list[Relation], subject: str = "") -> Fact:
     relation = w.rng.choice(relations)
     subject = subject or relation.subject(w)
-    slots = relation.slots(w) | {"s": subject}
+    slots = {"s": subject} | relation.slots(w)  # a term of the glossary brings its own subject
+    subject = slots["s"]
     slots |= {upper(name): upper(text) for name, text in slots.items()}
     sentence = w.rng.choice(lines(relation.sentences)).format(**slots)
     question = w.rng.choice(lines(relation.questions)).format(**slots)
@@ -472,8 +476,8 @@ def reading(w: World, count: int, relations: list[Relation] = SEEN, answerable: 
         if other not in sentences and other != asked.sentence:
             sentences.append(other)
     w.rng.shuffle(sentences)
-    # The number comes first: to say it is to choose, and then only that sentence follows it. Behind the
-    # sentence it was often wrong, because sentences that end alike leave open which number comes next.
-    answer = f"[{sentences.index(asked.sentence) + 1}] {asked.sentence}" if answerable else NOT_IN_SOURCES
+    # The number stands before a source and behind the answer. Before a source, so that all its words know it;
+    # behind the answer, so that Pebble has already found the sentence, word by word, when it must be said.
+    answer = f"{asked.sentence} [{sentences.index(asked.sentence) + 1}]" if answerable else NOT_IN_SOURCES
     kind = "unknown" if not answerable else "one source" if count == 1 else "several sources"
     return Example(kind, [user(prompt(w, sentences, asked.question)), says(answer)])
