@@ -455,13 +455,19 @@ LAYOUTS = [
 ]
 
 
-def prompt(w: World, sentences: list[str], question: str) -> str:
-    """Numbered sources and a question. The number follows its sentence, as a footnote does.
+def cited(sentence: str, number: int) -> str:
+    """The shop closes at six [2].
 
-    Then it can be copied as all else is: it is what follows the words just written. Put before the sentences,
-    it has to be known in all their words, and that was not learned: in 2,500 steps it stayed a guess.
+    The number stands right behind the last word, so that it can be copied as all else is: as what followed
+    the last two tokens before. Behind the full stop it would follow ". [" in every source, and in front of
+    the sentence it would have to be known in all its words; both were tried, and the number stayed a guess.
     """
-    numbered = [f"{sentence} [{n}]" for n, sentence in enumerate(sentences, 1)]
+    return f"{sentence[:-1]} [{number}]."
+
+
+def prompt(w: World, sentences: list[str], question: str) -> str:
+    """Numbered sources and a question."""
+    numbered = [cited(sentence, n) for n, sentence in enumerate(sentences, 1)]
     return w.rng.choice(LAYOUTS).format(sources=w.among("\n", "\n", "\n", " ").join(numbered), q=question)
 
 
@@ -480,6 +486,6 @@ def reading(w: World, count: int, relations: list[Relation] = SEEN, answerable: 
         if other not in sentences and other != asked.sentence:
             sentences.append(other)
     w.rng.shuffle(sentences)
-    answer = f"{asked.sentence} [{sentences.index(asked.sentence) + 1}]" if answerable else NOT_IN_SOURCES
+    answer = cited(asked.sentence, sentences.index(asked.sentence) + 1) if answerable else NOT_IN_SOURCES
     kind = "unknown" if not answerable else "one source" if count == 1 else "several sources"
     return Example(kind, [user(prompt(w, sentences, asked.question)), says(answer)])
