@@ -24,14 +24,14 @@ ALLOWED = {
 # What single files, or folders, may have besides.
 ALSO = {
     "pebble/chat.py": {"jinja2"},
-    "pebble/sample.py": {"llguidance"},
+    "pebble/constrain.py": {"llguidance"},
     "pebble/corpus/": {"yaml"},
     "pebble/network.py": {"torch"},
     "pebble/muon.py": {"torch"},
     "pebble/train.py": {"torch"},
     "pebble/export.py": {"gguf"},
     "pebble/server.py": {"starlette", "uvicorn"},
-    "pebble/serving/": {"starlette", "pydantic", "llguidance"},
+    "pebble/serving/": {"starlette", "pydantic"},
     "sitekit/drawings/": {"numpy"},
 }
 
