@@ -106,6 +106,10 @@ def test_a_planted_fault_is_told(broken: str, said: list[str]) -> None:
     assert quiz.faults("p.md", broken) == said
 
 
+def test_a_page_without_headings_has_no_checks() -> None:
+    assert quiz.questions("Text.\n") == [] == quiz.exercises("")
+
+
 def test_questions_know_their_lines() -> None:
     text = page()
     for asked in quiz.questions(text):

@@ -11,7 +11,7 @@ import pytest
 from building import ROOT
 
 SITE = {"mkdocs", "mkdocs_jupyter", "markdown", "markdown_it", "mdit_py_plugins", "nbconvert", "nbclient", "nbformat", "yaml", "pydantic", "pydantic_core", "cogapp", "pathspec"}  # fmt: skip
-CLIENTS = {"numpy", "matplotlib", "IPython", "ollama", "openai", "peft", "transformers", "torch", "pebble"}
+CLIENTS = {"numpy", "matplotlib", "IPython", "accelerate", "ollama", "openai", "httpx", "pydantic", "llama_cpp", "peft", "transformers", "torch", "usearch", "pebble"}  # fmt: skip
 
 ALLOWED = {
     "pebble": {"numpy", "pebble"},
