@@ -119,6 +119,20 @@ def test_missing_weights_are_told_and_another_try_helps(show: Show, page: Page) 
     expect(page.locator("[role=status]")).to_contain_text("Likeliest", timeout=30_000)
 
 
+def test_a_blocked_script_is_told_and_no_scripts_leave_no_gap(
+    show: Show, browser: Browser, bench: Path
+) -> None:
+    show(NEXT_TOKEN)
+    for scripts, height in ((True, True), (False, False)):
+        context = browser.new_context(java_script_enabled=scripts)
+        page = context.new_page()
+        page.route("**/*.js", lambda route: route.abort())
+        page.goto((bench / "bench.html").as_uri())
+        box = page.locator("next-token").bounding_box()
+        assert bool(box and box["height"] > 100) == height
+        context.close()
+
+
 def test_a_text_that_is_too_long_is_told_and_the_figure_stays(show: Show, page: Page) -> None:
     show(NEXT_TOKEN)
     expect(page.locator("[role=status]")).to_contain_text("Likeliest", timeout=30_000)
