@@ -9,7 +9,7 @@ from building import ROOT
 
 from sitekit import layers, quiz
 
-TOPICS = [layers.read_topic(ROOT, path.parent.name) for path in ROOT.glob("docs/*/README.md")]
+TOPICS = [layers.read_topic(ROOT, path.parent.name) for path in ROOT.glob("docs/*/concepts.md")]
 PAGES = [layer.path for topic in TOPICS for layer in topic.layers if layer.written and layer.code != "L3"]
 
 
