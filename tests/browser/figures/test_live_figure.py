@@ -53,6 +53,12 @@ def test_each_figure_is_accessible(show: Show, page: Page, name: str, scheme: st
     assert violations(page) == []
 
 
+def test_figures_that_are_still_asleep_are_accessible(show: Show, page: Page) -> None:
+    show("".join(f"<{name}></{name}>" for name in FIGURES), space=3000)
+    assert page.locator(".live__words").first.inner_text() == ""
+    assert violations(page) == []
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_fits_a_phone_and_moves_nothing(
     show: Show, browser: Browser, bench: Path, name: str
