@@ -83,7 +83,7 @@ def rotary() -> Drawing:
         262,
         "Position as rotation",
         "Two dials. Left: a key at position 1 and a query at position 3. Right: the same key at position 6 "
-        "and the same query at position 8. Both have turned further, and the angle between them is the same.",
+        "and the same query at position 8. Both have turned further, and the angle between them is the same, 0.9 radians.",
     )
     step = 0.45  # radians a position
     for centre, (key, query) in ((112.0, (1, 3)), (328.0, (6, 8))):
@@ -99,7 +99,7 @@ def rotary() -> Drawing:
             at = place(position, radius + 14)
             d.text(at[0], at[1] + 5, name, f"t t-strong t-mid {colour}")
         at = place((key + query) / 2, 56)
-        d.text(at[0], at[1] + 5, "2θ", "t t-mid c-accent")
+        d.text(at[0], at[1] + 5, f"{(query - key) * step:.1f}", "t t-mid c-accent")
         d.text(centre, 236, f"key at {key}, query at {query}", "t t-mid")
         d.text(centre, 256, f"k · q = {math.cos((query - key) * step):.2f}", "t t-mid t-muted")
     return d
@@ -125,7 +125,7 @@ def attention_by_hand() -> Drawing:
         "One token attends to three",
         f"The query of is, {pair(q)}, meets three keys. "
         + " ".join(
-            f"{word}: key {pair(k)}, score {s:.3g}, weight {w:.2f}, value {pair(v)}."
+            f"{word}: key {pair(k)}, score {s:.3g}, share {w:.2f}, value {pair(v)}."
             for word, k, s, w, v in zip(words, keys, scores, weights, values, strict=True)
         )
         + f" The weighted sum of the values is {pair(result)}.",
@@ -135,7 +135,7 @@ def attention_by_hand() -> Drawing:
     for text, at, colour in (
         ("key", 118, "c-key"),
         ("q · k", 186, ""),
-        ("weight", 272, ""),
+        ("share", 272, ""),
         ("value", 384, "c-value"),
     ):
         d.text(at, 70, text, f"t t-mid t-muted {colour}")
@@ -149,7 +149,7 @@ def attention_by_hand() -> Drawing:
         d.text(232 + 70 * weights[n], y + 25, f"{weights[n]:.2f}")
         d.text(384, y + 25, pair(values[n]), "t t-mid c-value")
     d.line([(340, 240), (432, 240)], "line")
-    d.text(322, 262, "weights × values, added up:", "t t-end t-muted")
+    d.text(322, 262, "shares × values, added up:", "t t-end t-muted")
     d.text(380, 262, pair(result), "t t-mid t-strong c-value")
     d.box(8, 282, 424, 38, "box c-residual")
     d.text(220, 306, f"stream of “is”: {pair(x[2])} + {pair(result)} = {pair(x[2] + result)}", "t t-mid")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from pebble.corpus.patterns import TRUTHS
 from pebble.model import softmax
 from sitekit.drawings import drawing
-from sitekit.drawings.answers import first, following, ids_of, pebble, shown, traced
+from sitekit.drawings.answers import first, ids_of, pebble, shown, traced
 from sitekit.drawings.svg import ROOT, Drawing, Scale, axes
 
 FIGURES = "docs/llms/figures/"
@@ -49,53 +49,6 @@ def lens() -> Drawing:
         d.text(186, y + 21, f"{shown(token)}  {p[token]:.2f}", "t t-mid")
         d.bar(250, y + 5, max(1.0, x(float(p[answer])) - 250), 21, "c-residual")
         d.text(x(float(p[answer])) + 6, y + 21, f"{p[answer]:.2f}")
-    return d
-
-
-@drawing(FIGURES + "knock-out.svg")
-def knock_out() -> Drawing:
-    """Remove the 40 neurons of the last layer that speak most for the answer, and 40 others."""
-    last, trace = pebble().layers[-1], traced(PROMPT)
-    for_answer = trace["mlp"][-1][-1] * ((last.down * pebble().norm) @ pebble().embedding[first(" cold")])
-    chosen = np.argsort(-for_answer, kind="stable")[:40]
-    others = np.random.default_rng(0).choice(np.argsort(-for_answer, kind="stable")[40:], 40, replace=False)
-    questions = [
-        (PROMPT, " cold"),
-        ("The opposite of big is", " small"),
-        ("The opposite of old is", " new"),
-        ("Fire is hot and ice is", " cold"),
-        ("Grass is", " green"),
-        ("Birds fly in the", " sky"),
-    ]
-
-    def without(neurons: Iterable[int]) -> list[float]:
-        kept = last.down.copy()
-        last.down[list(neurons)] = 0
-        try:
-            return [float(following(text)[first(answer)]) for text, answer in questions]
-        finally:
-            last.down[:] = kept
-
-    bars = [("all neurons", without([]), "c-residual"), ("without 40 others", without(others), "c-weight")]
-    bars.append(("without these 40", without(chosen), "c-bad"))
-    d = Drawing(
-        440,
-        20 + 76 * len(questions),
-        "Forty neurons removed",
-        " ".join(
-            f"{text}{answer}: all {bars[0][1][n]:.2f}, without 40 others {bars[1][1][n]:.2f}, "
-            f"without the 40 chosen {bars[2][1][n]:.2f}."
-            for n, (text, answer) in enumerate(questions)
-        ),
-    )
-    x = Scale((0, 1), (156, 386))
-    for n, (text, answer) in enumerate(questions):
-        y = 6.0 + 76 * n
-        d.text(8, y + 15, f"{text} …{answer}", "t t-strong")
-        for k, (label, p, colour) in enumerate(bars):
-            d.text(148, y + 33 + 17 * k, label, "t t-muted t-end")
-            d.bar(156, y + 22 + 17 * k, x(p[n]) - 156, 13, colour)
-            d.text(x(p[n]) + 6, y + 33 + 17 * k, f"{p[n]:.2f}")
     return d
 
 
