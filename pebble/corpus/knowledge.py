@@ -60,6 +60,62 @@ ASK_TERM = lines("""
     Is there a short explanation of {t}?
     We spoke about {t} today.
     In plain words: {t}""")
+# Half of all questions are put together from these, so that what stands around a term matters little
+OPENERS = lines("""
+    And now:
+    Next:
+    One more:
+    Excuse me,
+    For my notes:
+    My {job} asks:
+    {person} wants to know:
+    In {city} they talk about {t}.
+    {person} mentioned {t}.
+    The {thing} says {t}.
+    I came across {t} in a book.
+    There is a word I do not know: {t}.
+    We had {t} in the lesson on {day}.
+    They use {t} at the {place}.""")
+CORES = lines("""
+    what is {a}
+    what does {t} mean
+    what do people mean by {t}
+    how is {t} defined
+    define {t}
+    explain {t}
+    describe {t}
+    sum up {t}
+    say what {t} means
+    say what {a} is
+    write down what {a} is
+    give me the meaning of {t}
+    I need a definition of {t}
+    I want to learn about {t}
+    I would like to understand {t}
+    help me with {t}
+    do you know {t}
+    what is that, {t}
+    what should I know about {t}
+    what can you say about {t}
+    tell me something on {t}
+    can you tell {person} what {t} is
+    could somebody explain {t}
+    how would {person} define {t}
+    show me what {a} is""")
+ENDINGS = lines("""
+    in short
+    in your words
+    as clearly as you can
+    for a student
+    for my {job}
+    once more
+    again
+    before we go on
+    if you know it
+    with few words
+    in a language model
+    to {person}
+    now, please""")
 ASK_TERM_UNSEEN = lines("""
     What should I picture when I hear {t}?
     Somebody at work said {t}; what did they mean?
@@ -83,10 +139,33 @@ def terms() -> list[tuple[str, list[str], str]]:
     return [(row["term"], [row["term"], *row.get("aliases", [])], row["definition"]) for row in rows]
 
 
+def composed(w: World) -> str:
+    """A question that nobody wrote down, with places for a term: an opener, a core, an ending."""
+    opener = w.among("", w.rng.choice(OPENERS) + " ")
+    ending = w.among("", "", " " + w.rng.choice(ENDINGS))
+    mark = w.among("?", "?", ".", "")
+    said = opener + w.rng.choice(CORES) + ending + mark
+    around = {
+        "person": w.person(),
+        "job": w.job(),
+        "city": w.city(),
+        "thing": w.thing(),
+        "place": w.place(),
+        "day": w.day(),
+    }
+    for name, text in around.items():
+        said = said.replace("{" + name + "}", text)
+    return upper(said) if w.chance(0.8) else said
+
+
 def glossary(w: World, unseen: bool = False) -> Example:
     term, names, definition = w.rng.choice(terms())
     name = w.among(term, w.rng.choice(names))
-    question = w.rng.choice(ASK_TERM_UNSEEN if unseen else ASK_TERM)
+    question = (
+        w.rng.choice(ASK_TERM_UNSEEN)
+        if unseen
+        else w.one(lambda: w.rng.choice(ASK_TERM), lambda: composed(w))
+    )
     said = question.format(t=name, a=w.among(name, a(name)), T=upper(name))
     return Example("glossary", [user(said), says(f"{upper(term)}: {definition}.")])
 
