@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, RootModel, model_validator
 
+from sitekit.links.slugs import slug, slugs
 from sitekit.memory import Architecture
 from sitekit.rows import FactError, Fault, Row, near, read
 
@@ -44,6 +45,15 @@ DAY_OR_MONTH = _like(r"\d{4}-\d\d(-\d\d)?", "is not a day (2026-11-24) or a mont
 ID = _like(r"[a-z0-9][a-z0-9.-]*", "is not an id; use lower-case letters, digits, dots and hyphens")
 HUGGING_FACE_ID = _like(r"[\w.-]+/[\w.-]+", "is not a Hugging Face id; write owner/name")
 ARXIV_ID = _like(r"\d{4}\.\d{4,5}", 'is not an arXiv id; write it in quotes, like "1706.03762"')
+DEFINITION = _like(
+    r".{1,129}[^.\s]",
+    "is not a definition; in at most 130 characters finish “A token is …”, without a full stop",
+)
+SENTENCES = _like(r"\S.*[.?!)]", "is not made of sentences; end it with a full stop")
+TAUGHT = _like(
+    r"(docs|labs)/\S+\.(md|ipynb)(#\S+)?",
+    "is not a page; write its path in the repository, like docs/llms/README.md#temperature",
+)
 URL = _like(r"https://[\w.-]+\.\w+(/\S*)?", "is not a URL; give https://…, and put remarks into note")
 
 # Dates stay ISO text, which sorts and compares as it stands; a month comes before each of its days.
@@ -158,6 +168,42 @@ class Paper(Row):
         return self
 
 
+class Term(Row):
+    """One term of the glossary. Pebble learns `term`, `aliases` and `definition` by heart.
+
+    `also`: names that came after Pebble's training; `learned`: false for a whole row that did.
+    `taught`: the page, and the anchor on it, that teaches the term. `link`: the pages and folders
+    where its first use is linked, for a word that means something else elsewhere; none given, everywhere.
+    """
+
+    term: Text
+    aliases: list[Text] = []
+    also: list[Text] = []
+    learned: bool = True
+    definition: Annotated[str, DEFINITION]
+    longer: Annotated[str, SENTENCES]
+    misunderstanding: Annotated[str, SENTENCES] | None = None
+    taught: Annotated[str, TAUGHT]
+    related: Annotated[list[Text], Field(min_length=1)]
+    link: list[Text] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Everything that people call it."""
+        return [self.term, *self.aliases, *self.also]
+
+    @property
+    def heading(self) -> str:
+        """What stands above it on the page of the glossary: `byte-pair encoding (BPE)`."""
+        others = ", ".join(self.names[1:])
+        return f"{self.term} ({others})" if others else self.term
+
+    @property
+    def anchor(self) -> str:
+        """Where it stands on the page of the glossary."""
+        return slug(self.heading)
+
+
 # --- all facts of a repository -------------------------------------------------------------------
 
 
@@ -218,6 +264,15 @@ class Facts:
         sheet.must_not([([i, "id"], what) for i, what in _repeated(paper.id for paper in rows)])
         return {paper.id: paper for paper in rows}
 
+    @cached_property
+    def glossary(self) -> dict[str, Term]:
+        """Every term of the glossary by its name, in the order of the file."""
+        sheet = read(self.root, "docs/facts/glossary.yml", RootModel[list[Term]])
+        rows = sheet.content.root
+        terms = {row.term: row for row in rows}
+        sheet.must_not([*_same_names(rows), *_not_related(rows, terms), *_not_taught(rows, self.root)])
+        return terms
+
     def pick(self, ids: str) -> list[Model]:
         """The models that `ids` names, separated by spaces, in that order."""
         return [self.models[id] for id in names("models.yml", "model", ids, self.models)]
@@ -238,6 +293,50 @@ def _repeated(ids: Iterable[str]) -> Iterator[tuple[int, str]]:
         if id in seen:
             yield i, f'row "{id}": its id is taken by an earlier row; rename or delete one'
         seen.add(id)
+
+
+def _same_names(rows: list[Term]) -> Iterator[Fault]:
+    """Names that two terms share, and anchors, which would lead to the wrong one."""
+    owner: dict[str, str] = {}
+    for i, row in enumerate(rows):
+        for name in row.names:
+            if name.lower() in owner:
+                yield [i], f'row "{row.term}": "{name}" is a name of "{owner[name.lower()]}" too; delete one'
+            owner[name.lower()] = row.term
+        if other := next((r for r in rows[:i] if r.anchor == row.anchor and r.term != row.term), None):
+            yield [i], f'row "{row.term}": its anchor is that of "{other.term}"; give it an alias'
+
+
+def _not_related(rows: list[Term], terms: dict[str, Term]) -> Iterator[Fault]:
+    for i, row in enumerate(rows):
+        for j, name in enumerate(row.related):
+            if name == row.term:
+                yield [i, "related", j], f'row "{row.term}": is related to itself; delete it there'
+            elif name not in terms:
+                yield [i, "related", j], f'row "{row.term}": no term "{name}"; {near(name, terms)}'
+
+
+def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
+    """Pages that do not exist, and anchors that their pages lack."""
+    anchors: dict[str, list[str]] = {}
+    pages = [
+        p.relative_to(root).as_posix() for kind in ("docs/**/*.md", "labs/**/*.*") for p in root.glob(kind)
+    ]
+    for i, row in enumerate(rows):
+        page, _, anchor = row.taught.partition("#")
+        if page not in pages:
+            yield [i, "taught"], f'row "{row.term}": there is no page {page}; {near(page, pages)}'
+        elif anchor and anchor not in anchors.setdefault(page, _anchors(root / page)):
+            remedy = near(anchor, anchors[page])
+            yield [i, "taught"], f'row "{row.term}": {page} has no heading "#{anchor}"; {remedy}'
+        for j, place in enumerate(row.link or []):
+            if not (root / place).exists():
+                yield [i, "link", j], f'row "{row.term}": there is no {place}; name a page or a folder'
+
+
+def _anchors(page: Path) -> list[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return slugs(heading.strip() for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE))
 
 
 def _in_future(loc: Sequence[str | int], row: str, value: str, limit: str, what: str) -> Iterator[Fault]:

@@ -220,6 +220,22 @@ def kv_cache(facts: Facts, ids: str, lengths: str) -> str:
     return table(head, rows)
 
 
+def attention_costs(facts: Facts, ids: str) -> str:
+    """Weights of attention, cache for one token and arithmetic intensity over the cache, in BF16."""
+    rows = []
+    for m in facts.pick(ids):
+        if not (a := m.architecture):
+            raise FactError(_lacks(m, "architecture"))
+        try:
+            matrices = memory.attention_parameters(a)
+        except ValueError as error:
+            raise FactError(f'docs/facts/models.yml: row "{m.id}": {error}') from None
+        cache, intensity = memory.kv_bytes_per_token(a), memory.decoding_intensity(a)
+        rows.append([m.name, a.attention, weights(matrices / 1e9), f"{cache:,.0f}", f"{intensity:.0f}"])
+    head = ["Model", "Attention", "Weights of attention", "Cache bytes per token", "FLOP per byte"]
+    return table(head, rows)
+
+
 def _lacks(model: Model, field: str) -> str:
     return f'docs/facts/models.yml: row "{model.id}" has no {field}; give it, or leave the model out'
 
@@ -250,5 +266,8 @@ def _numbers(text: str) -> list[float]:
 def generators(root: Path) -> dict[str, Callable[..., str]]:
     """The functions that a page under `root` may call. A page that calls none reads no facts."""
     facts = Facts(root)
-    of_facts = (models, experts, training_memory, kv_cache, context_windows, choices, all_models, cite)
+    of_facts = (
+        *(models, experts, training_memory, kv_cache, attention_costs),
+        *(context_windows, choices, all_models, cite),
+    )
     return {"weights_memory": weights_memory, **{f.__name__: partial(f, facts) for f in of_facts}}

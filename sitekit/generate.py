@@ -17,7 +17,7 @@ from pathlib import Path
 from cogapp import Cog
 from cogapp.cogapp import CogError
 
-from sitekit import facts, layer_tables, layers
+from sitekit import facts, glossary, layer_tables, layers, source_code
 
 
 class GenerateError(Exception):
@@ -62,7 +62,7 @@ def fill(text: str, name: str, functions: dict[str, Callable[..., str]]) -> str:
     except CogError as error:
         # cog wraps what the generator raised; the reader needs the reason, not cog's traceback
         reason = error.__context__ or error
-        known = isinstance(reason, (facts.FactError, layers.LayerError))
+        known = isinstance(reason, (facts.FactError, layers.LayerError, source_code.QuoteError))
         said = str(reason) if known else f"{type(reason).__name__}: {reason}"
         raise GenerateError(f"{name}: its generated part failed: {said}") from None
     return filled.getvalue()
@@ -76,9 +76,18 @@ class Sources:
     """What pages are generated from, each read once, and when it is first asked for."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.facts = facts.generators(root)
         self.topic = functools.cache(lambda name: layers.read_topic(root, name))
         self.figure_style = functools.cache(lambda: figure_style(root))
+        self.code = functools.partial(source_code.code, root)
+
+    def title_of(self, path: str) -> str:
+        """The title of a layer's page, or of a lab, by its path in the repository."""
+        topic = self.topic(path.split("/")[1])
+        titles = {layer.path: layer.front.title for layer in topic.layers}
+        titles |= {f"labs/{topic.name}/{lab.file}": f"lab: {lab.title}" for lab in topic.labs}
+        return titles[path]
 
 
 def scope(sources: Sources, name: str) -> dict[str, Callable[..., str]]:
@@ -94,7 +103,9 @@ def scope(sources: Sources, name: str) -> dict[str, Callable[..., str]]:
         "layer_table": lambda name: layer_tables.layer_table(topic(name)),
         "labs_table": lambda name: layer_tables.labs_table(topic(name), link(f"labs/{name}")),
         "doors": lambda name: layer_tables.doors(topic(name), link(f"docs/{name}"), link(f"labs/{name}")),
+        "glossary": lambda: glossary.page(facts.Facts(sources.root).glossary, sources.title_of),
         "figure_style": sources.figure_style,
+        "code": sources.code,
     }
 
 

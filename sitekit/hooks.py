@@ -13,13 +13,14 @@ from urllib.parse import urljoin
 import mkdocs_jupyter.config
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import CombinedEvent, event_priority
+from mkdocs.structure.files import File
 
-from sitekit import blocks, generate, labs, layers, links, page_context
+from sitekit import blocks, fact_files, generate, glossary, labs, layers, links, page_context, quiz, rows
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.livereload import LiveReloadServer
-    from mkdocs.structure.files import File, Files
+    from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
     from mkdocs.utils.templates import TemplateContext
 
@@ -28,6 +29,7 @@ log = logging.getLogger("mkdocs.plugins.sitekit")
 serving = False
 topics: dict[str, layers.Topic] = {}
 images: dict[str, dict[str, labs.Image]] = {}  # of each notebook, by its src_uri
+terms: dict[str, fact_files.Term] = {}
 
 
 def on_startup(command: str, dirty: bool) -> None:
@@ -40,7 +42,9 @@ def on_config(config: MkDocsConfig) -> None:
     try:
         topics.clear()
         topics.update({name: layers.read_topic(root, name) for name in layers.topics_of(config.nav or [])})
-    except layers.LayerError as error:
+        terms.clear()
+        terms.update(fact_files.Facts(root).glossary)
+    except (layers.LayerError, rows.FactError) as error:
         raise PluginError(str(error)) from None
     for asset in (*config.extra_css, *map(str, config.extra_javascript)):
         if not Path(config.docs_dir, asset).is_file():
@@ -75,6 +79,8 @@ def on_pre_build(config: MkDocsConfig) -> None:
 @event_priority(100)
 def mount_labs(files: Files, config: MkDocsConfig) -> Files:
     images.clear()
+    script = File.generated(config, glossary.SCRIPT, content=glossary.definitions(terms))
+    files.append(script)
     folder = root_of(config) / "labs"
     for file in labs.lab_files(folder, config):
         files.append(file)
@@ -120,6 +126,10 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         html = blocks.figures(html, lambda src: svg_of(files, src, page, root_of(config)))
     except (labs.LabError, blocks.FigureError) as error:
         raise PluginError(str(error)) from None
+    html = quiz.group(html)
+    glossary_url = url_of(files, glossary.PAGE, page.file)
+    if glossary_url and uri != glossary.PAGE and not page.is_homepage:
+        html = glossary.linker(terms.values(), path_of(page))(html, glossary_url)
     return blocks.code(blocks.tables(html))
 
 
@@ -172,9 +182,12 @@ def fingerprint(root: Path) -> str:
 
 def place_of(page: Page) -> tuple[layers.Topic | None, layers.Layer | None]:
     """The topic and the layer that a page belongs to."""
-    uri = page.file.src_uri
-    path = uri.removeprefix("../") if uri.startswith("../") else f"docs/{uri}"
-    return next(((t, layer) for t in topics.values() if (layer := t.layer_of(path))), (None, None))
+    return next(((t, layer) for t in topics.values() if (layer := t.layer_of(path_of(page)))), (None, None))
+
+
+def path_of(page: Page) -> str:
+    """Where a page's source lies in the repository."""
+    return posixpath.normpath(f"docs/{page.file.src_uri}")
 
 
 def url_of(files: Files, path: str, origin: File) -> str | None:

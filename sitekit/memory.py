@@ -30,7 +30,8 @@ class Architecture(Row):
     """The sizes of a Transformer that memory depends on, named as papers name them.
 
     Either `kv_heads` and `head_dim` (multi-head and grouped-query attention), or `latent` and `rope_dim`
-    (multi-head latent attention, which caches one latent vector and one rotary key for all heads).
+    (multi-head latent attention, which caches one latent vector and one rotary key for all heads; its
+    queries are made from a latent vector of their own, of `query_latent` numbers).
     """
 
     layers: PositiveInt
@@ -39,6 +40,7 @@ class Architecture(Row):
     head_dim: PositiveInt | None = None
     latent: PositiveInt | None = None
     rope_dim: PositiveInt | None = None
+    query_latent: PositiveInt | None = None
     window: PositiveInt | None = None  # how many tokens back a layer with a sliding window sees …
     windowed_layers: int = 0  # … and how many of the layers have one
     hidden: PositiveInt | None = None  # width of the residual stream
@@ -109,6 +111,46 @@ def kv_bytes(architecture: Architecture, tokens: int, bytes_per_number: float = 
     a = architecture
     kept = (a.layers - a.windowed_layers) * tokens + a.windowed_layers * min(tokens, a.window or tokens)
     return kept * kv_bytes_per_layer(a, bytes_per_number)
+
+
+# --- what attention costs --------------------------------------------------------------------------
+
+
+def attention_parameters(architecture: Architecture) -> int:
+    """Weights of the matrices of attention in all layers; norms and biases are left out.
+
+    Raises ValueError for an architecture whose matrices are not all known.
+    """
+    a = architecture
+    if not (a.hidden and a.head_dim):
+        raise ValueError("hidden and head_dim must be known")
+    output = a.heads * a.head_dim * a.hidden
+    if a.kv_heads:
+        return a.layers * (2 * output + 2 * a.hidden * a.kv_heads * a.head_dim)
+    if not (a.latent and a.rope_dim and a.query_latent):
+        raise ValueError("latent, rope_dim and query_latent must be known")
+    queries = a.query_latent * (a.hidden + a.heads * (a.head_dim + a.rope_dim))
+    stored, unfolded = a.hidden * (a.latent + a.rope_dim), a.latent * a.heads * 2 * a.head_dim
+    return a.layers * (queries + stored + unfolded + output)
+
+
+def decoding_intensity(architecture: Architecture, bytes_per_number: float = BF16) -> float:
+    """Operations for each byte of the cache that attention fetches, when it writes one token.
+
+    Every cached key number is multiplied with the queries of the heads that share it, every value number with
+    their weights; a multiplication and an addition are two operations. With latent attention the unfolding is
+    done on the query's side (DeepSeek-V2, section 2.1.2), so that each head reads the latent vector itself.
+
+    >>> decoding_intensity(Architecture(layers=32, heads=32, kv_heads=8, head_dim=128))
+    4.0
+    """
+    a = architecture
+    if a.latent and a.rope_dim:
+        products = a.heads * (a.latent + a.rope_dim + a.latent)
+    else:
+        assert a.head_dim  # the architecture was validated
+        products = 2 * a.heads * a.head_dim
+    return 2 * products / kv_bytes_per_layer(a, bytes_per_number)
 
 
 # --- training ------------------------------------------------------------------------------------

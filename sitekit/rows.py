@@ -201,10 +201,10 @@ def _tell(error: ErrorDetails, data: Any, shape: type[BaseModel]) -> str:
 
 
 def _row_label(data: Any, loc: Loc) -> str:
-    """`row "gpt-4o": ` for the path of a row: by its id or need, else by its number."""
+    """`row "gpt-4o": ` for the path of a row: by its id, term or need, else by its number."""
     for part in loc:
         data = data[part]
-    name = (data.get("id") or data.get("need")) if isinstance(data, dict) else None
+    name = (data.get("id") or data.get("term") or data.get("need")) if isinstance(data, dict) else None
     if name or not loc:
         return f'row "{name}": ' if name else ""
     return f"row {int(loc[-1]) + 1}: "

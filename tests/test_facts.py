@@ -1,11 +1,12 @@
 """The facts hold together, each planted fault is told word for word, and every table says what it should.
 
-Faults are files: tests/golden/facts/faults/<models|choices|papers>-*.yml. The lines that start with `#!` are all
+Faults are files: tests/golden/facts/faults/<models|choices|papers|glossary>-*.yml. The lines that start with `#!` are all
 that is said about the rest of the file; TODAY stands for the day on which the test runs.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -86,11 +87,20 @@ def test_our_choices_and_papers_are_without_fault() -> None:
     assert len({paper.arxiv or paper.url for paper in OURS.papers.values()}) == len(OURS.papers)
 
 
+def test_our_glossary_is_large_and_linked_together() -> None:
+    terms = OURS.glossary.values()
+    assert len(terms) >= 180
+    assert sum(term.misunderstanding is not None for term in terms) >= 30
+    for term in terms:
+        assert len(re.findall(r"[.?!](?:\s|$)", term.longer)) >= 2, f"{term.term}: at least two sentences"
+        assert len(term.longer.split()) <= 90, f"{term.term}: shorter than the page that teaches it"
+
+
 def test_a_model_that_never_existed_has_no_row() -> None:
     assert "claude-3-5-opus" not in OURS.models
 
 
-@pytest.mark.parametrize("name", ["models", "choices", "papers"])
+@pytest.mark.parametrize("name", ["models", "choices", "papers", "glossary"])
 def test_reading_loses_nothing(name: str) -> None:
     """What the schema understood is what stands in the file."""
     written = yaml.load((ROOT / f"docs/facts/{name}.yml").read_text("utf-8"), Loader)
@@ -123,8 +133,12 @@ def test_a_shape_has_as_many_weights_as_its_source_says(model: facts.Model) -> N
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A copy of our facts, to spoil."""
+    """A copy of our facts, to spoil, and one page that teaches something."""
     shutil.copytree(ROOT / "docs/facts", tmp_path / "docs/facts")
+    (tmp_path / "docs/llms").mkdir()
+    (tmp_path / "docs/llms/README.md").write_text(
+        "# LLMs\n\n```\n# no heading\n```\n\n## Key concepts\n", "utf-8"
+    )
     return tmp_path
 
 
@@ -272,6 +286,43 @@ def test_a_sliding_window_keeps_only_its_window() -> None:
     half = Architecture(layers=2, heads=1, kv_heads=1, head_dim=1, window=10, windowed_layers=1)
     assert memory.kv_bytes(half, 5) == 2 * 5 * 4
     assert memory.kv_bytes(half, 100) == (100 + 10) * 4
+
+
+def test_attention_has_the_weights_of_its_matrices() -> None:
+    llama = Architecture(layers=32, heads=32, kv_heads=8, head_dim=128, hidden=4096, ffn=14336)
+    matrices = memory.linear_shapes(llama)[:4]  # query, key, value, output
+    assert memory.attention_parameters(llama) == 32 * sum(ins * outs for ins, outs in matrices)
+
+
+def test_attention_of_deepseek_v3_has_the_weights_that_its_shapes_give() -> None:
+    v3 = Architecture(
+        layers=1, heads=128, head_dim=128, latent=512, rope_dim=64, query_latent=1536, hidden=7168
+    )
+    shapes = {
+        "q_a_proj": (7168, 1536),
+        "q_b_proj": (1536, 128 * 192),
+        "kv_a_proj_with_mqa": (7168, 576),
+        "kv_b_proj": (512, 128 * 256),
+        "o_proj": (128 * 128, 7168),
+    }
+    assert memory.attention_parameters(v3) == sum(ins * outs for ins, outs in shapes.values())
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"kv_heads": 8, "head_dim": 128}, {"latent": 512, "rope_dim": 64, "head_dim": 128, "hidden": 9}]
+)
+def test_attention_of_unknown_matrices_is_not_guessed(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be known"):
+        memory.attention_parameters(Architecture(layers=1, heads=32, **sizes))
+
+
+def test_heads_that_share_use_what_they_fetch_more_often() -> None:
+    def intensity(**sizes: int) -> float:
+        return memory.decoding_intensity(Architecture(layers=9, heads=128, **sizes))
+
+    assert intensity(kv_heads=128, head_dim=64) == 1
+    assert intensity(kv_heads=8, head_dim=64) == 16
+    assert intensity(latent=512, rope_dim=64) == 128 * (576 + 512) * 2 / (576 * 2)
 
 
 def test_lora_adds_what_peft_counts() -> None:

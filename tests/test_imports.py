@@ -29,6 +29,7 @@ ALSO = {
     "pebble/export.py": {"gguf"},
     "pebble/server.py": {"starlette", "uvicorn"},
     "pebble/serving/": {"starlette", "pydantic", "llguidance"},
+    "sitekit/drawings/": {"numpy"},
 }
 
 

@@ -79,6 +79,7 @@ ASK_TERM_UNSEEN = lines("""
 def terms() -> list[tuple[str, list[str], str]]:
     """The glossary: each term, all names that it goes by, and its definition."""
     rows = yaml.safe_load(GLOSSARY.read_text(encoding="utf-8"))
+    rows = [row for row in rows if row.get("learned", True)]  # some came after the training
     return [(row["term"], [row["term"], *row.get("aliases", [])], row["definition"]) for row in rows]
 
 
