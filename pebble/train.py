@@ -225,6 +225,13 @@ class Training:
         self.step, self.place = state["step"], state["place"]
         self.tokens, self.seconds = state["tokens"], state["seconds"]
 
+    @torch.no_grad()
+    def begin_from(self, weights: dict[str, Array]) -> None:
+        """Start from a trained model instead of from chance: to learn what its corpus has gained since."""
+        for (name, p), mean in zip(self.net.named_parameters(), self.mean, strict=True):
+            p.copy_(torch.from_numpy(weights[f"model.{name}"]))
+            mean.copy_(p)
+
     def weights(self) -> dict[str, Array]:
         """The averaged weights under their names in transformers."""
         names = (n for n, _ in self.net.named_parameters())
@@ -237,15 +244,22 @@ def lengths(ids: Tensor) -> Tensor:
     return last.max(1).values + 2
 
 
-def train(recipe: Recipe, folder: Path, device: str = "cpu", say: bool = False) -> Training:
-    """Train, or go on, in a folder; leave there tokenizer.json, checkpoint.pt and log.csv."""
+def train(
+    recipe: Recipe, folder: Path, device: str = "cpu", say: bool = False, begin: Path | None = None
+) -> Training:
+    """Train, or go on, in a folder; leave there tokenizer.json, checkpoint.pt and log.csv.
+
+    begin: a folder with a trained model to start from, with its tokenizer.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "tokenizer.json").exists():
-        tokenizer_of(recipe).save(folder)
+        (Tokenizer.load(begin) if begin else tokenizer_of(recipe)).save(folder)
     recipe = replace(recipe, vocab_size=len(Tokenizer.load(folder).vocab))  # perhaps fewer
     training, checkpoint = Training(recipe, device), folder / "checkpoint.pt"
     if checkpoint.exists():
         training.load(checkpoint)
+    elif begin:
+        training.begin_from(Model.load(begin).weights)
     log = Log(folder / "log.csv", training, say) if training.rank == 0 else None
     clock = time.monotonic() - training.seconds
     for batch, place in stream(recipe, folder, training.place, training.rank, training.ranks):
@@ -310,6 +324,7 @@ def main() -> None:
         "--folder", type=Path, default=Path(".cache/pebble"), help="where checkpoints are kept"
     )
     parser.add_argument("--into", type=Path, default=WEIGHTS, help="where the trained model goes")
+    parser.add_argument("--begin", type=Path, help="a trained model to start from, such as pebble/weights")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
     parser.add_argument(
         "--evaluate", action="store_true", help="measure the stored weights instead of training"
@@ -325,7 +340,7 @@ def main() -> None:
             torch.set_num_threads(arguments.threads)
         recipe = Recipe(**{f.name: getattr(arguments, f.name) for f in fields(Recipe)})
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        training = train(recipe, arguments.folder, device, say=True)
+        training = train(recipe, arguments.folder, device, say=True, begin=arguments.begin)
         if training.rank > 0:
             return
         finish(training, arguments.folder, arguments.into)

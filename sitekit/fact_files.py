@@ -150,6 +150,24 @@ class Choice(Row):
     checked: Day
 
 
+class Price(Row):
+    """What a hosted model costs, in US dollars for a million tokens read, read again, and written."""
+
+    model: Id
+    input: Annotated[float, Field(gt=0)]
+    cached: Annotated[float, Field(gt=0)] | None = None
+    output: Annotated[float, Field(gt=0)]
+    source: Urls
+    source_date: When
+    note: Text | None = None
+
+    @model_validator(mode="after")
+    def _again_is_cheaper(self) -> Price:
+        if self.cached and self.cached > self.input:
+            raise ValueError(f"cached ({self.cached:g}) is more than input ({self.input:g})")
+        return self
+
+
 class Paper(Row):
     """One paper or specification that pages cite. `source`: where its id and title were seen together."""
 
@@ -257,6 +275,22 @@ class Facts:
         return sheet.content.root
 
     @cached_property
+    def prices(self) -> dict[str, Price]:
+        """What models cost, by their id in models.yml."""
+        sheet = read(self.root, "docs/facts/prices.yml", RootModel[list[Price]])
+        rows = sheet.content.root
+        faults: list[Fault] = [([i, "model"], what) for i, what in _repeated(row.model for row in rows)]
+        for i, row in enumerate(rows):
+            name = f'row "{row.model}": '
+            if row.model not in self.models:
+                faults.append(
+                    ([i, "model"], f"{name}no such model in models.yml; {near(row.model, self.models)}")
+                )
+            faults += _in_future([i, "source_date"], name, row.source_date, date.today().isoformat(), "today")
+        sheet.must_not(faults)
+        return {row.model: row for row in rows}
+
+    @cached_property
     def papers(self) -> dict[str, Paper]:
         """Every paper by its id."""
         sheet = read(self.root, "docs/facts/papers.yml", RootModel[list[Paper]])
@@ -327,7 +361,7 @@ def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
         if page not in pages:
             yield [i, "taught"], f'row "{row.term}": there is no page {page}; {near(page, pages)}'
         elif anchor and anchor not in anchors.setdefault(page, _anchors(root / page)):
-            remedy = near(anchor, anchors[page])
+            remedy = near(anchor, [a for a in anchors[page] if not a.startswith(("check-", "exercise-"))])
             yield [i, "taught"], f'row "{row.term}": {page} has no heading "#{anchor}"; {remedy}'
         for j, place in enumerate(row.link or []):
             if not (root / place).exists():

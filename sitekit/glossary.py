@@ -39,7 +39,7 @@ def _entry(term: Term, terms: dict[str, Term], title_of: Callable[[str], str]) -
     file, _, anchor = term.taught.partition("#")
     target = posixpath.relpath(file, "docs") + ("#" + anchor if anchor else "")
     related = ", ".join(f"[{name}](#{terms[name].anchor})" for name in term.related)
-    parts.append(f"Taught in [{title_of(file)}]({target}). Related: {related}.")
+    parts.append(f"More in [{title_of(file)}]({target}). Related: {related}.")
     return "\n\n".join(parts)
 
 

@@ -15,7 +15,20 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File
 
-from sitekit import blocks, fact_files, generate, glossary, labs, layers, links, page_context, quiz, rows
+from pebble.tokenizer import WEIGHTS
+from sitekit import (
+    blocks,
+    fact_files,
+    generate,
+    glossary,
+    labs,
+    layers,
+    links,
+    live_figures,
+    page_context,
+    quiz,
+    rows,
+)
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -103,13 +116,34 @@ def place_labs(files: Files, config: MkDocsConfig) -> Files:
     return labs.RepositoryFiles(list(files))
 
 
-on_files = CombinedEvent(mount_labs, place_labs)
+def make_scripts(files: Files, config: MkDocsConfig) -> Files:
+    """What live figures read: see sitekit/live_figures.py."""
+    changed = max(path.stat().st_mtime for path in WEIGHTS.iterdir())
+    try:
+        made = {
+            live_figures.WEIGHTS: live_figures.weights_script(WEIGHTS, changed),
+            live_figures.FACTS: live_figures.facts_script(root_of(config)),
+        }
+    except rows.FactError as error:
+        raise PluginError(str(error)) from None
+    for path, content in made.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+on_files = CombinedEvent(mount_labs, place_labs, make_scripts)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     topic, layer = place_of(page)
     lab = page_context.lab_of(topic, page.file.src_uri) if topic else None
     page.meta["description"] = lab.teaches if lab else page.meta.get("summary", config.site_description)
+    if page.file.src_uri.endswith(".md"):
+        figures = Path(config.docs_dir, live_figures.FOLDER)
+        try:
+            live_figures.check(page.file.content_string, f"docs/{page.file.src_uri}", figures)
+        except live_figures.LiveFigureError as error:
+            raise PluginError(str(error)) from None
     if layer and not layer.written:
         return f"# {layer.front.title}\n\n{markdown}"
     return blocks.without_generator(markdown)
@@ -130,6 +164,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     glossary_url = url_of(files, glossary.PAGE, page.file)
     if glossary_url and uri != glossary.PAGE and not page.is_homepage:
         html = glossary.linker(terms.values(), path_of(page))(html, glossary_url)
+    html, page.meta["live_figures"] = live_figures.place(html)
     return blocks.code(blocks.tables(html))
 
 

@@ -95,7 +95,8 @@ def execute(notebook: Notebook, path: Path) -> Notebook:
         extra_arguments=["--log-level=ERROR"],
     )
     # One thread for NumPy: sums in the same order every time, and no quarrel over busy cores.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    # Pebble answers, whatever runs on this machine: see pebble/connect.py.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "LAB_SERVICE": "pebble"}
     try:
         client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # RuntimeError: a dead kernel

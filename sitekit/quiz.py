@@ -68,7 +68,7 @@ def _sections(page: str, start: str) -> Iterator[tuple[str, int, str]]:
     """Heading, line and text of each section whose heading, not inside code, begins with `start`."""
     blank = re.sub(r"^```.*?^```$", lambda code: re.sub("#", " ", code[0]), page, flags=re.M | re.S)
     heads = list(re.finditer(r"^#{1,3} (.*)$", blank, re.M))
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
+    for head, following in zip(heads, [*heads, None][1:], strict=True):
         if head[0].startswith("### " + start):
             end = following.start() if following else len(page)
             yield head[1].strip(), page.count("\n", 0, head.start()) + 1, page[head.start() : end]

@@ -201,10 +201,11 @@ def _tell(error: ErrorDetails, data: Any, shape: type[BaseModel]) -> str:
 
 
 def _row_label(data: Any, loc: Loc) -> str:
-    """`row "gpt-4o": ` for the path of a row: by its id, term or need, else by its number."""
+    """`row "gpt-4o": ` for the path of a row: by its id, term, need or model, else by its number."""
     for part in loc:
         data = data[part]
-    name = (data.get("id") or data.get("term") or data.get("need")) if isinstance(data, dict) else None
+    keys = ("id", "term", "need", "model")
+    name = next((data[key] for key in keys if data.get(key)), None) if isinstance(data, dict) else None
     if name or not loc:
         return f'row "{name}": ' if name else ""
     return f"row {int(loc[-1]) + 1}: "

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PLACES = ("docs", "labs", "sitekit", "mkdocs.yml")
+PLACES = ("docs", "labs", "pebble", "sitekit", "mkdocs.yml")
 
 
 def mkdocs_build(root: Path, target: Path, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from building import ROOT
 
 from sitekit import layers, quiz
 
-TOPICS = [layers.read_topic(ROOT, path.parent.name) for path in ROOT.glob("docs/*/README.md")]
+TOPICS = [layers.read_topic(ROOT, path.parent.name) for path in ROOT.glob("docs/*/concepts.md")]
 PAGES = [layer.path for topic in TOPICS for layer in topic.layers if layer.written and layer.code != "L3"]
 
 
@@ -104,6 +104,10 @@ def test_a_page_in_order_has_no_faults() -> None:
 )
 def test_a_planted_fault_is_told(broken: str, said: list[str]) -> None:
     assert quiz.faults("p.md", broken) == said
+
+
+def test_a_page_without_headings_has_no_checks() -> None:
+    assert quiz.questions("Text.\n") == [] == quiz.exercises("")
 
 
 def test_questions_know_their_lines() -> None:

@@ -1,6 +1,6 @@
 """The facts hold together, each planted fault is told word for word, and every table says what it should.
 
-Faults are files: tests/golden/facts/faults/<models|choices|papers|glossary>-*.yml. The lines that start with `#!` are all
+Faults are files: tests/golden/facts/faults/<models|choices|prices|papers|glossary>-*.yml. The lines that start with `#!` are all
 that is said about the rest of the file; TODAY stands for the day on which the test runs.
 """
 
@@ -87,6 +87,13 @@ def test_our_choices_and_papers_are_without_fault() -> None:
     assert len({paper.arxiv or paper.url for paper in OURS.papers.values()}) == len(OURS.papers)
 
 
+def test_the_models_that_are_recommended_as_cheap_have_a_price() -> None:
+    (cheap,) = [choice for choice in OURS.choices if "cheap" in choice.need]
+    priced = [id for id in cheap.models if id in OURS.prices]
+    assert len(priced) >= 3
+    assert all(OURS.prices[id].input < OURS.prices["gpt-6-astra"].input for id in priced)
+
+
 def test_our_glossary_is_large_and_linked_together() -> None:
     terms = OURS.glossary.values()
     assert len(terms) >= 180
@@ -100,12 +107,12 @@ def test_a_model_that_never_existed_has_no_row() -> None:
     assert "claude-3-5-opus" not in OURS.models
 
 
-@pytest.mark.parametrize("name", ["models", "choices", "papers", "glossary"])
+@pytest.mark.parametrize("name", ["models", "choices", "prices", "papers", "glossary"])
 def test_reading_loses_nothing(name: str) -> None:
     """What the schema understood is what stands in the file."""
     written = yaml.load((ROOT / f"docs/facts/{name}.yml").read_text("utf-8"), Loader)
     rows = written["models"] if name == "models" else written
-    for row in rows if name == "models" else []:
+    for row in rows if name in ("models", "prices") else []:
         row["source"] = [row["source"]] if isinstance(row["source"], str) else row["source"]
     understood = getattr(OURS, name)
     if isinstance(understood, dict):

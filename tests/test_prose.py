@@ -95,7 +95,7 @@ def test_no_table_of_contents_is_deeper_than_two_levels(path: Path) -> None:
 
 LAYERS = [
     layer
-    for index in ROOT.glob("docs/*/README.md")
+    for index in ROOT.glob("docs/*/concepts.md")
     for layer in layers.read_topic(ROOT, index.parent.name).layers
     if layer.written and layer.code != "L3"
 ]

@@ -204,7 +204,10 @@ ASK_LOOKUP = lines("""
     {At} of {s}?
     Can you get me the {at} of {s}?
     Please check the {at} of {s}.""")
-KEYS = words("city name item person country id product place title animal shop project company book user")
+KEYS = words("""
+    city name item person country id product place title animal shop project company book user team town plant
+    film song house street school room car train ship order ticket game course key word topic region river
+    customer employee student author artist event account model device file subject object term query""")
 
 
 class Lookup:

@@ -23,61 +23,179 @@ NUCLEI = words("a a a e e e i i i o o o u u ai ea ee ou oo")
 CODAS = words("b ck d f g k l l lt m mp n n nd ng nt p r r rn rt s s sk st t th v x")
 
 PEOPLE = words("""
-    Anna Ben Clara David Elena Felix Greta Hugo Ida Jonas Karin Leo Mia Noah Olga Paul Rosa Simon Tara Victor
-    Wanda Xenia Yusuf Zoe Amir Bella Carlos Dana Emil Fatima Gustav Hana Ivan Julia Kofi Lena Marco Nina Oscar
-    Priya Quentin Ruth Sofia Tom Ursula Vera Walter Yara Zeno Alma Bruno Celia Dora Erik Flora Georg Hilda
-    Igor Jana Lukas Maria Nora Otto Petra Rafael Sara Theo Uma Vincent Will Agnes Boris Chen Diego Esther
-    Farid Gina Henry Ines Jakob Kim Laura Max Nadia Omar Pia Robert Stella Tim Viola Wen Yuki Adam Birgit
-    Cora Daniel Eva Frank Lucy John""")
+    Anna Ben Clara David Elena Felix Greta Hugo Ida Jonas Karin Leo Mia Noah Olga Paul Rosa Simon Tara
+    Victor Wanda Xenia Yusuf Zoe Amir Bella Carlos Dana Emil Fatima Gustav Hana Ivan Julia Kofi Lena Marco
+    Nina Oscar Priya Quentin Ruth Sofia Tom Ursula Vera Walter Yara Zeno Alma Bruno Celia Dora Erik Flora
+    Georg Hilda Igor Jana Lukas Maria Nora Otto Petra Rafael Sara Theo Uma Vincent Will Agnes Boris Chen
+    Diego Esther Farid Gina Henry Ines Jakob Kim Laura Max Nadia Omar Pia Robert Stella Tim Viola Wen Yuki
+    Adam Birgit Cora Daniel Eva Frank Lucy John Alice Andrew Anneke Arthur Beatrice Bernard Bridget Camille
+    Caroline Charles Chloe Claire Connor Dennis Dmitri Edith Edward Elias Eleanor Ella Emma Ethan Fiona
+    George Gabriel Grace Hannah Harry Hassan Helen Isaac Isabel Jack James Jane Jasmine Joan Joseph Karim
+    Kate Kevin Laila Laurence Leonard Linda Louis Margaret Martha Martin Matilda Michael Miriam Mohammed
+    Monica Nathan Nicolas Olivia Oliver Pablo Patrick Peter Philip Rachel Rebecca Richard Ronald Rupert
+    Samuel Sandra Sebastian Sergei Sheila Stephen Susan Tariq Teresa Thomas Timothy Valentina Veronica
+    Vivian Walid William Yvonne Zara Aisha Ahmed Akira Bilal Chiara Elif Giulia Ingrid Jorge Kenji Leila
+    Mehmet Nikhil Ravi Sakura Sven Wei""")
 FAMILIES = words("""
     Berg Costa Dahl Eriksen Fischer Garcia Hansen Ito Jensen Kowalski Larsen Meyer Novak Olsen Petrov Rossi
     Silva Tanaka Urban Vogel Weber Young Zimmer Adler Brandt Cohen Diaz Ender Frey Gruber Huber Ivanov Kaya
     Lang Moreau Nagel Okafor Peters Quist Reed Stone Torres Ullman Wagner Yilmaz Ziegler Baker Carter Ellis
-    Foster""")
+    Foster Allen Anderson Bailey Bennett Brooks Brown Campbell Chan Clarke Collins Cooper Cox Davies Dixon
+    Dubois Evans Fletcher Ford Fox Gibson Gonzalez Graham Grant Gray Green Hall Harris Hill Hughes Hunter
+    Jackson Johnson Jones Kelly Khan Kim King Knight Lewis Lopez Marshall Martinez Mason Miller Mitchell
+    Moore Morgan Morris Murphy Murray Nguyen Palmer Park Parker Patel Perez Phillips Powell Price Roberts
+    Robinson Rogers Russell Ryan Sanchez Schmidt Scott Shaw Simpson Singh Smith Stewart Taylor Thompson
+    Turner Walker Ward Watson White Williams Wilson Wood Wright Wu Yamamoto Zhang""")
 CITIES = words("""
-    Oslo Lima Rome Paris Berlin Madrid Vienna Zurich Geneva Basel Bern Prague Warsaw Athens Cairo Delhi Tokyo
-    Kyoto Seoul Hanoi Manila Sydney Perth Quito Bogota Havana Boston Chicago Denver Dallas Toronto Montreal
-    Lagos Nairobi Accra Tunis Lisbon Porto Dublin London Leeds York Bergen Turku Riga Vilnius Milan Turin
-    Naples Venice Hamburg Munich Dresden Leipzig Cologne Lyon Nantes Ghent Bruges Utrecht""")
+    Oslo Lima Rome Paris Berlin Madrid Vienna Zurich Geneva Basel Bern Prague Warsaw Athens Cairo Delhi
+    Tokyo Kyoto Seoul Hanoi Manila Sydney Perth Quito Bogota Havana Boston Chicago Denver Dallas Toronto
+    Montreal Lagos Nairobi Accra Tunis Lisbon Porto Dublin London Leeds York Bergen Turku Riga Vilnius Milan
+    Turin Naples Venice Hamburg Munich Dresden Leipzig Cologne Lyon Nantes Ghent Bruges Utrecht Amsterdam
+    Ankara Antwerp Auckland Baghdad Bangkok Barcelona Beirut Belfast Belgrade Bilbao Bordeaux Bremen Bristol
+    Brussels Bucharest Budapest Cardiff Casablanca Chennai Copenhagen Cordoba Dakar Damascus Dortmund Dubai
+    Durban Edinburgh Florence Frankfurt Galway Gdansk Genoa Glasgow Granada Graz Halifax Hanover Helsinki
+    Houston Istanbul Jakarta Jerusalem Johannesburg Karachi Kiel Kiev Krakow Lahore Lille Liverpool Lucerne
+    Luxembourg Malmo Manchester Marseille Melbourne Mexico Miami Minsk Monaco Mumbai Nagoya Newcastle Nice
+    Odessa Osaka Ottawa Oxford Palermo Phoenix Plymouth Pisa Rabat Rotterdam Salzburg Santiago Seattle
+    Seville Shanghai Singapore Sofia Stockholm Strasbourg Stuttgart Taipei Tallinn Tampere Tbilisi Toulouse
+    Trieste Uppsala Valencia Vancouver Verona Winnipeg Yokohama Zagreb""")
 JOBS = words("""
     baker teacher nurse pilot farmer painter welder doctor driver singer lawyer waiter carpenter plumber
     gardener librarian dentist fisherman tailor butcher cook judge engineer chemist mason clerk barber
     sailor miner potter florist referee banker guard editor dancer poet actor optician brewer jeweller
-    translator surveyor architect biologist mechanic electrician firefighter historian shepherd""")
+    translator surveyor architect biologist mechanic electrician firefighter historian shepherd accountant
+    archaeologist artist astronaut astronomer bookkeeper bookseller captain carer cleaner coach composer
+    conductor consultant courier critic curator decorator designer detective developer diplomat director
+    diver economist farmhand forester geologist glazier goldsmith guide hairdresser herbalist hunter
+    illustrator inspector instructor interpreter inventor journalist locksmith magician manager mayor
+    merchant midwife minister musician novelist officer paramedic pharmacist philosopher photographer
+    physicist pianist playwright policeman porter postman printer producer professor programmer publisher
+    ranger receptionist reporter roofer salesman scientist sculptor secretary senator smith soldier steward
+    student surgeon tanner technician therapist tiler toolmaker trainer undertaker vet violinist weaver
+    zoologist""")
 THINGS = words("""
     lamp chair table clock book boat kite drum bell ladder bucket basket blanket mirror candle hammer spoon
     bottle kettle violin guitar piano bicycle tent tractor camera radio phone printer carpet jacket scarf
     hat coat shirt ring crown sword shield map compass rope anchor wheel engine pump brush pencil notebook
     envelope stamp coin barrel window door gate bridge tower fountain statue garden oven fridge sofa pillow
-    towel umbrella helmet saddle flute trumpet telescope microscope puzzle doll sled canoe""")
+    towel umbrella helmet saddle flute trumpet telescope microscope puzzle doll sled canoe apple arrow axe
+    bag ball balloon banana bandage banner bar battery beam bean bed bench berry bin biscuit bolt bomb bone
+    boot bowl box bracelet branch bread brick broom bulb bus butter button cabin cabinet cable cage cake
+    calculator calendar candy card cart carrot case chain cheese cherry chest chocolate cigar cloth coffee
+    collar comb computer contract cork cotton cradle crane crate cream cube cup cupboard curtain cushion
+    desk diamond dice dish document dress drill egg elevator engraving eraser factory feather fence file
+    flag flask flower flowerpot fork frame freezer fruit fuse game glass globe glove glue goblet grape
+    guidebook handle harp hook horn horseshoe house jar jewel jug juice kennel key keyboard knife knot label
+    lace lawn leaf leather lemon lens letter lever lid light lock locker loaf log machine magnet mailbox
+    mask mat match meal medal medicine melon menu microphone milk mop motor mug nail necklace needle net
+    newspaper nut onion orange orchid package page paint pan panel paper parcel passport path pear pearl pen
+    pepper photograph picture pie pin pipe plane plank plant plate plug poem poster pot potato pram present
+    programme purse quilt rack radiator raft rail razor record ribbon rice rifle rocket roof rose rubber rug
+    ruler sail salt sandwich sauce saw scale scissors screen screw seed sheet shelf shell ship shoe shovel
+    sign signal silk sink skirt sledge slipper soap sock song soup spade spring square stair steak stick
+    stone stool stove straw string stripe suit suitcase sugar sweater switch tablet tank tap tape tea
+    telephone television thread ticket tie tile tin toaster tool tooth torch toy track train trap tray
+    treasure tree trousers truck tube tulip tunnel vase vegetable vest wallet wardrobe watch weapon whip
+    whistle wine wire wool yacht zip account agreement answer bill bonus budget bug calculation certificate
+    chapter code concert course data database delivery design diary discount email essay event exam form
+    guarantee idea image insurance invoice lecture lesson licence list loan message meeting method model
+    movie network note offer opinion order payment plan policy prize process product project promise proof
+    proposal question receipt refund report request reservation rule sample schedule sentence server service
+    shipment story summary survey system task team test theory toolbox trip upgrade version video visa vote
+    voucher warning website workshop""")
 PLACES = words("""
     harbour museum library bridge market theatre school hospital station castle temple factory bakery
     lighthouse garden park stadium cinema hotel mill quarry airport tunnel palace archive observatory zoo
-    brewery chapel gallery""")
+    brewery chapel gallery abbey academy aquarium arena attic ballroom bank bar barn barracks basement bay
+    beach bookshop border cafe camp canal canteen casino cathedral cave cellar cemetery church classroom
+    clinic club coast college corridor cottage court courtyard crossroads desert dock embassy farm field
+    forest fort gym hall hill hostel island jungle junction kitchen laboratory lake laundry lodge meadow
+    monastery monument mosque motorway mountain nursery office opera orchard pharmacy pier pond port prison
+    pub reception restaurant river road shop shore square street studio supermarket swamp synagogue terminal
+    terrace university valley village vineyard warehouse waterfall well windmill wood workshop yard""")
 ATTRIBUTES = words("""
     price weight height width length age colour owner code motto capital password name number address size
     speed depth area population temperature score rank date title author founder director language currency
     material shape flavour leader origin budget salary balance status version level symbol nickname secret
-    mascot engine recipe teacher weather stock phone email manager deadline rent rating room""")
-COLOURS = words(
-    "red blue green yellow black white brown grey orange purple pink silver golden violet turquoise"
-)
+    mascot engine recipe teacher weather stock phone email manager deadline rent rating room accent access
+    acidity agent aim altitude altar angle answer artist assistant average award background barcode bedtime
+    birthday border brand breadth brightness builder buyer capacity captain category cause centre champion
+    chapter charge chief class climate coach company composition concern condition content contract cost
+    country count course cover creator creed crew customer cycle damage dance decade degree delay density
+    department destination diameter diet direction discount distance district doctor dose drink driver
+    duration duty editor effect elevation ending energy entrance event exit factor fee fame fate favourite
+    feature file flag flower focus force format fortune friend fuel function gender goal grade grammar group
+    growth guest guide habit hair head heat hero hobby holiday home hometown host humidity idea image income
+    index ingredient interest inventor investor island job judge kind king label landlord lawyer layer
+    licence life limit link list loan lock logo loss luck maker map mark master maximum mayor meaning
+    measure medium member message method minimum minister mission mistake mode model mood mother movement
+    music nationality neighbour noise note novel object office opinion opponent order organiser outcome
+    output page parent park partner passenger path patron pattern payment peak period permission pet phase
+    pilot place plan player plot policy portion position power prefix president pressure priest prince
+    principle prize problem procedure producer product profession profit programme project proof property
+    publisher purpose quality quantity queen question quota quote race radius ratio reason record region
+    relation religion remedy reply report resolution response result reward rhythm risk river role route
+    rule saint sale sample scale schedule school seat season sector seed series service setting share ship
+    shop side sign signal singer site skill song sound source speaker speciality species sponsor sport staff
+    stage standard start station story strength structure student style subject successor suffix sum
+    supplier surname survey system tail target task taste tax team tempo tenant term theme theory threshold
+    ticket tide timetable tone topic total tour town trade tradition trainer tree trend trick tutor type
+    uniform unit use user vaccine variety venue verdict victim view village visitor voice volume voltage
+    vote wage warranty wavelength weakness wealth weapon website wife wind winner wish worker writer year
+    zone""")
+COLOURS = words("""
+    red blue green yellow black white brown grey orange purple pink silver golden violet turquoise crimson
+    scarlet navy beige cream ivory lilac maroon olive amber bronze copper teal indigo khaki magenta""")
 ANIMALS = words("""
-    cat dog horse cow sheep goat pig hen duck goose rabbit mouse fox wolf bear deer owl crow frog fish turtle
-    parrot donkey hedgehog""")
+    cat dog horse cow sheep goat pig hen duck goose rabbit mouse fox wolf bear deer owl crow frog fish
+    turtle parrot donkey hedgehog ant ape badger bat beaver bee beetle bird bison buffalo bull butterfly
+    camel chicken cobra crab crane crocodile cuckoo dolphin dove dragonfly eagle eel elephant falcon ferret
+    flea fly gazelle giraffe gorilla hamster hare hawk heron hippo hyena iguana jaguar kangaroo kitten koala
+    ladybird lamb leopard lion lizard llama lobster lynx magpie mole monkey moose mosquito moth mule newt
+    octopus ostrich otter ox oyster panda panther peacock pelican penguin pigeon pony puppy python raccoon
+    rat raven rhino robin salmon seal shark shrimp skunk sloth snail snake sparrow spider squirrel stork
+    swan tiger toad trout turkey wasp weasel whale worm zebra""")
 DAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 MONTHS = words("January February March April May June July August September October November December")
 UNITS = words("""
     euros dollars francs kilos grams tons metres kilometres miles litres hours minutes days years degrees
-    points pages seats rooms steps""")
+    points pages seats rooms steps weeks months pounds inches feet yards acres tonnes grammes millimetres
+    centimetres pints gallons watts volts bytes cents crowns yen rupees people votes copies floors players
+    students chapters questions lines words tickets cars""")
 ADJECTIVES = words("""
     old new small big round wooden quiet bright heavy famous narrow empty broken lovely strange simple warm
-    cold soft hard""")
+    cold soft hard able absent ancient angry bitter blind bold brave brief broad calm careful cheap clean
+    clear clever cool costly crooked cruel curious cute damp dark dead deep dirty double dry dull dusty
+    eager early easy elegant evil exact faint fair false fancy fast fat fine firm flat foreign free fresh
+    friendly full funny gentle giant gloomy good grand grateful great greedy handsome happy hidden high
+    hollow honest hot huge hungry icy ill kind late lazy light local lonely long loose loud low lucky mad
+    magic mild modern muddy mute naked nasty neat nervous nice noble noisy odd open pale perfect plain poor
+    popular precious pretty private proud public pure quick rare raw ready rich ripe rough rude rusty sad
+    safe salty serious shallow sharp shiny short shy silent silly sleepy slim slow smart smooth sour spare
+    special square stale steep sticky stiff striped strict strong sweet swift tall tame tasty thick thin
+    tidy tight tiny tired tough ugly unique upper urgent useful vague vast vital weak wealthy wet whole
+    wicked wide wild wise worn wrong young""")
 VERBS = words("""
     collect paint sell repair build buy clean carry count draw find grow hide hold keep know lend like lose
     love make move need open own pack play polish pull push read rent ride see send show steal study throw
     trade use want wear write bake borrow design cook deliver photograph restore protect guard weigh import
-    invent film teach""")
+    invent film teach add admire admit advise announce answer approve arrange ask assemble attach attack
+    avoid bless block boil bring burn calculate call cancel capture catch celebrate change chase check
+    choose claim climb colour combine compare complete complain control convert copy correct cover crash
+    cross cure damage decide decorate defend delay delete demand describe destroy detect develop discover
+    discuss dislike divide donate doubt drag drill drink drop earn eat empty enjoy examine exchange expect
+    explain explore export fasten feed fetch fight fill fix fold follow forbid forget forgive fry gather
+    give grab greet grind guess guide handle harvest hate heal hear heat help hunt identify ignore imagine
+    improve include inspect install introduce invest invite iron join judge kick kill kiss knit knock label
+    land launch lift load lock maintain manage mark marry measure melt mention mend mix name note notice
+    obey observe obtain offer order organise paste pass perform pick plan plant please pour praise prepare
+    present press prevent print produce promise prove publish pump punish question raise reach receive
+    recommend record reduce refuse reject release remember remove replace report request rescue respect
+    return review reward roll rub rule save scan scrub search select serve sew share shake sharpen shoot
+    shut sign sing sketch slice smash solve sort spill split spread squeeze stamp start stir stop store
+    stretch suggest supply support surprise suspect swallow sweep swim swing take taste tear test thank tie
+    touch train translate transport trust try tune turn type understand unload unlock update visit warn wash
+    waste water weave welcome win wipe wish wrap""")
 
 
 class World:

@@ -1,19 +1,16 @@
 """Tool calls and JSON: a grammar that lets the model write only what fits, and a reader of what it wrote.
 
-A grammar is enforced by llguidance: before each token it says which ones keep the text correct, and only
-among those may the model choose. So a call always names a tool that exists, with arguments that fit its
-schema. The choice of tool and values is the model's own, and may still be wrong.
+A call always names a tool that exists, with arguments that fit its schema: constrain.py sees to that. The
+choice of tool and values is the model's own, and may still be wrong.
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from pebble import chat
-from pebble.sample import _Vocabulary
+from pebble import chat, constrain
 from pebble.serving.refusal import Refused
 from pebble.tokenizer import CALL, CALL_END, END, SPECIAL, Tokenizer
 
@@ -37,34 +34,14 @@ class PlainText:
         pass
 
 
-class Grammar:
-    """Constraint that lets through only what a grammar in llguidance's dialect of Lark derives."""
-
-    def __init__(self, lark: str, tokenizer: Tokenizer) -> None:
-        import llguidance  # only those who constrain need it
-
-        self._matcher = llguidance.LLMatcher(_vocabulary(tokenizer), lark)
+class Grammar(constrain.Grammar):
+    """The same, but a grammar that proves too large on the way is the caller's error, not ours."""
 
     def allowed(self) -> np.ndarray:
-        mask = np.frombuffer(self._matcher.compute_logit_bias(), np.uint8) > 0
-        if self._matcher.is_error():
-            raise Refused(400, f"The schema is too much for the grammar engine: {self._matcher.get_error()}")
+        mask = super().allowed()
+        if self.problem:
+            raise Refused(400, f"The schema is too much for the grammar engine: {self.problem}")
         return mask
-
-    def accept(self, token: int) -> None:
-        self._matcher.consume_token(token)
-
-    @property
-    def problem(self) -> str | None:
-        """Why the grammar cannot be enforced, if so."""
-        return str(self._matcher.get_error()).splitlines()[0] if self._matcher.is_error() else None
-
-
-@lru_cache(maxsize=4)
-def _vocabulary(tokenizer: Tokenizer) -> Any:
-    import llguidance
-
-    return llguidance.LLTokenizer(_Vocabulary(tokenizer).wrap())
 
 
 def check_schema(schema: Schema, tokenizer: Tokenizer, param: str) -> None:

@@ -46,7 +46,9 @@ def expert_load() -> Drawing:
 @drawing(FIGURES + "experts-touched.svg")
 def experts_touched() -> Drawing:
     models = Facts(ROOT).pick("mixtral-8x7b gpt-oss-120b deepseek-v4-pro kimi-k3")
-    d = Drawing(440, 320, "Experts touched by a batch", "Share of the experts' weights fetched, by batch.")
+    d = Drawing(
+        440, 320, "Experts touched by a batch", "Share of the experts' weights fetched, by batch size."
+    )
     x, y = Scale((0, 10), (56, 408)), Scale((0, 1), (270, 24))
     axes(
         d,

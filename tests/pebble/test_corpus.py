@@ -87,7 +87,7 @@ def test_an_answer_is_one_of_the_sources_and_cites_it() -> None:
         e = reading(w, count)
         question, answer = (m["content"] for m in e.messages)
         assert question.count(answer) == 1
-        assert re.fullmatch(r".* \[[1-5]\]", answer)
+        assert re.fullmatch(r".* \[[1-5]\]\.", answer)
         assert len(re.findall(r"\[\d\]", question)) == count
 
 

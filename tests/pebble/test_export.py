@@ -85,11 +85,13 @@ def test_an_unknown_type_is_refused(model: Model, tmp_path: Path) -> None:
         export.write_gguf(model, tmp_path / "x.gguf", "Q2")
 
 
-def test_the_script_for_pages_holds_the_weights(model: Model, tmp_path: Path) -> None:
-    export.write_javascript(model, tmp_path / "w.js")
-    text = (tmp_path / "w.js").read_text(encoding="utf-8")
-    content = json.loads(text.removeprefix("globalThis.PEBBLE = ").removesuffix(";\n"))
-    assert content["vocab"][300] in model.tokenizer.vocab
+def test_the_script_for_pages_holds_the_weights(model: Model) -> None:
+    content = json.loads(export.javascript(model).removeprefix("globalThis.PEBBLE = ").removesuffix(";\n"))
+    assert [model.tokenizer.vocab[t] for t in content["vocab"].split(" ")] == list(
+        range(model.config.vocab_size)
+    )
+    assert [tuple(m.split(" ")) for m in content["merges"]] == model.tokenizer.merges
+    rounded = export.int8_model(model).weights
     for name, tensor in model.weights.items():
         stored = content["tensors"][name]
         raw = base64.b64decode(stored["data"])
@@ -98,8 +100,10 @@ def test_the_script_for_pages_holds_the_weights(model: Model, tmp_path: Path) ->
             assert np.array_equal(np.frombuffer(raw, "<f4"), tensor)
             continue
         numbers = np.frombuffer(raw[: tensor.size], np.int8).reshape(tensor.shape)
-        scales = np.frombuffer(raw[tensor.size :], "<f4")[:, None]
+        scales = (np.frombuffer(raw[tensor.size :], "<u2").astype("<u4") << 16).view("<f4")[:, None]
+        assert np.array_equal(numbers * scales, rounded[name])
         assert np.abs(numbers * scales - tensor).max() <= scales.max() / 2 + 1e-6
+        assert np.abs(numbers).max() == 127
 
 
 def test_half_precision_is_stored_in_half_the_space(model: Model, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from person_schema import PERSON
 from transformers import LogitsProcessorList
 from transformers.generation import logits_process as theirs
 
+from pebble.constrain import JsonSchema
 from pebble.model import Model, softmax
-from pebble.sample import JsonSchema, Text, distribution, generate, guess, prompt_lookup
+from pebble.sample import Text, distribution, generate, guess, prompt_lookup
 from pebble.tokenizer import END, Tokenizer
 
 HALVES = np.log(np.array([0.5, 0.25, 0.125, 0.125], np.float32))

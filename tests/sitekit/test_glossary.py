@@ -129,10 +129,10 @@ def test_an_entry() -> None:
     assert glossary.page({"weight": row, "token": term("token", related="weight")}, lambda path: path) == (
         '<div class="letters" markdown="1">\n\n[T](#t) [W](#w)\n\n</div>\n\n'
         "## T\n\n### token\n\n**The token of a test.** It is short. It is plain.\n\n"
-        "Taught in [docs/llms/README.md](llms/README.md). Related: [weight](#weight-parameter).\n\n"
+        "More in [docs/llms/README.md](llms/README.md). Related: [weight](#weight-parameter).\n\n"
         "## W\n\n### weight (parameter)\n\n**The weight of a test.** It is short. It is plain.\n\n"
         "*Often misunderstood.* More is not better.\n\n"
-        "Taught in [labs/llms/03.ipynb](../labs/llms/03.ipynb#a). Related: [token](#token).\n"
+        "More in [labs/llms/03.ipynb](../labs/llms/03.ipynb#a). Related: [token](#token).\n"
     )
 
 

@@ -1,0 +1,84 @@
+"""Live figures on a bench: a page of their own, opened from a folder, with the scripts that the build makes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from building import ROOT
+from playwright.sync_api import Page
+
+from pebble.export import int8_model
+from pebble.model import Model
+from pebble.tokenizer import WEIGHTS
+from sitekit import live_figures
+
+ENGINE = ("tokenizer", "model", "sample", "chat")
+
+
+@pytest.fixture(scope="session")
+def pebble() -> Model:
+    """Pebble as pages run it: its int8 weights, in NumPy."""
+    return int8_model(Model.load())
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the figures and assets of a built site."""
+    folder = tmp_path_factory.mktemp("bench")
+    for name in ("figures", "assets"):
+        shutil.copytree(ROOT / "docs" / name, folder / name)
+    (folder / live_figures.WEIGHTS).write_text(live_figures.weights_script(WEIGHTS, 0), encoding="utf-8")
+    (folder / live_figures.FACTS).write_text(live_figures.facts_script(ROOT), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def engine(bench: Path, page: Page) -> Page:
+    """An empty page with the engine: `model` is Pebble."""
+    page.goto((bench / "assets/favicon.svg").as_uri())
+    page.goto("about:blank")
+    for name in ENGINE:
+        page.add_script_tag(path=bench / f"figures/engine/{name}.js")
+    page.add_script_tag(path=bench / live_figures.WEIGHTS)
+    page.add_script_tag(content="globalThis.model = Model.load(PEBBLE)")
+    return page
+
+
+Show = Callable[..., Page]
+
+
+@pytest.fixture
+def show(bench: Path, page: Page) -> Show:
+    """Open a page with the given live figures; `wrong` on the page collects what goes wrong."""
+
+    def open_page(markup: str, query: str = "", scheme: str = "default", space: int = 0) -> Page:
+        names = [name for name in live_figures.names(ROOT / "docs/figures") if f"<{name}" in markup]
+        scripts = "".join(
+            f'<script defer src="figures/{name}.js"></script>' for name in (live_figures.BASE, *names)
+        )
+        styles = "".join(
+            f'<link rel="stylesheet" href="{path}">'
+            for path in (
+                "assets/colours.css",
+                "assets/figures.css",
+                "assets/site.css",
+                "figures/live-figure.css",
+            )
+        )
+        html = (
+            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Bench</title>'
+            f'<meta name="viewport" content="width=device-width">{styles}{scripts}'
+            "<style>html{font-size:125%}body{margin:0 auto;padding:1rem;max-width:46rem;"
+            "background:var(--paper);color:var(--ink)}</style></head>"
+            f'<body class="md-typeset" data-md-color-scheme="{scheme}"><main><h1>Bench</h1>'
+            f'<div style="height:{space}px"></div>{markup}<p>After.</p></main></body></html>'
+        )
+        file = bench / "bench.html"
+        file.write_text(html, encoding="utf-8")
+        page.goto(file.as_uri() + query)
+        return page
+
+    return open_page

@@ -1,0 +1,486 @@
+"""Labs 04 and 06 when something breaks: each fault gets the message that the lab promises.
+
+The functions are taken out of the notebooks' cells, so that what is tested is what the learner reads.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import socket
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import nbformat
+import openai
+import psutil
+import pytest
+
+from sitekit import notebooks
+
+LLMS = notebooks.ROOT / "labs" / "llms"
+RAG, AGENTS = LLMS / "04-rag-basics.ipynb", LLMS / "06-agents-intro.ipynb"
+
+# qdrant-client leaves it to the garbage collector to close what a failed write has opened.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+def cell(path: Path, cell_id: str, before: str = "") -> str:
+    """The source of a cell, up to the line that begins with `before`."""
+    (source,) = (cell.source for cell in notebooks.read(path).cells if cell.id == cell_id)
+    return str(
+        re.split(rf"^{re.escape(before)}", source, maxsplit=1, flags=re.MULTILINE)[0] if before else source
+    )
+
+
+class FakeEmbeddings:
+    """Answers embeddings.create with a vector made from the text's digest. `fails` may stop it."""
+
+    def __init__(self) -> None:
+        self.fails: Callable[[list[str]], None] = lambda texts: None
+
+    def create(self, model: str, input: list[str]) -> Any:
+        self.fails(input)
+        digests = [hashlib.sha256(text.encode()).digest() for text in input]
+        return SimpleNamespace(data=[SimpleNamespace(embedding=[float(x) for x in d[:8]]) for d in digests])
+
+
+@pytest.fixture
+def rag() -> dict[str, Any]:
+    """The names that lab 04 defines for its index and its answers, with a fake embedding model."""
+    names: dict[str, Any] = {}
+    exec(cell(RAG, "setup", before="where = connect()"), names)
+    names["client"] = SimpleNamespace(embeddings=FakeEmbeddings())
+    names["where"] = SimpleNamespace(model="m", embedding_model="e", is_pebble=True)
+    names["SETTINGS"] = {"temperature": 0}
+    # Dataclasses look their module up.
+    names["__name__"] = __name__
+    exec(cell(RAG, "load", before="DROPPED = ").partition("PAGES = ")[0], names)
+    exec("@dataclass(frozen=True)\nclass Chunk:\n    page: str\n    heading: str\n    text: str", names)
+    exec(cell(RAG, "chunk", before="STRATEGIES = "), names)
+    exec(cell(RAG, "store", before="build(workspace"), names)
+    exec(cell(RAG, "answer", before="sources = ["), names)
+    return names
+
+
+def chunks(names: dict[str, Any], page: str, count: int) -> list[Any]:
+    return [names["Chunk"](page, "Heading", f"Sentence {n} of {page} {'long ' * 40}") for n in range(count)]
+
+
+@pytest.fixture
+def old_index(rag: dict[str, Any], tmp_path: Path) -> Path:
+    """A whole index with three chunks, from before the fault."""
+    folder = tmp_path / "index"
+    rag["build"](folder, {"old": chunks(rag, "old.md", 3)})
+    return folder
+
+
+def assert_untouched(rag: dict[str, Any], folder: Path) -> None:
+    with closing(rag["open_index"](folder)) as db:
+        assert db.count("old").count == 3
+
+
+# --- lab 04: the index -----------------------------------------------------------------------------
+
+
+def full_after(pages: int) -> Callable[..., sqlite3.Connection]:
+    """sqlite3.connect for a disk with room for so many pages of 4 kB, then full."""
+    connect = sqlite3.connect
+
+    def limited(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        return connection
+
+    return limited
+
+
+def test_a_full_disk_leaves_the_old_index(
+    rag: dict[str, Any], old_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qdrant_client.local.persistence.sqlite3.connect", full_after(8))
+    with pytest.raises(rag["IndexFault"]) as fault:
+        rag["build"](old_index, {"new": chunks(rag, "new.md", 60)})
+    monkeypatch.undo()
+    assert str(fault.value).startswith("No index was written to index: database or disk is full. Make room")
+    assert [path.name for path in old_index.parent.iterdir()] == ["index"]  # nothing half-written is left
+    assert_untouched(rag, old_index)
+
+
+def test_a_write_that_the_system_refuses_leaves_the_old_index(rag: dict[str, Any], old_index: Path) -> None:
+    """A real failed write: files may not grow beyond 60 kB."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        with pytest.raises(rag["IndexFault"], match="No index was written to index: .*Make room on the disk"):
+            rag["build"](old_index, {"new": chunks(rag, "new.md", 200)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert_untouched(rag, old_index)
+
+
+def test_an_interrupted_build_leaves_the_old_index_and_does_not_hinder_the_next(
+    rag: dict[str, Any], old_index: Path
+) -> None:
+    def stop(texts: list[str]) -> None:
+        if any("second.md" in text for text in texts):
+            raise KeyboardInterrupt
+
+    rag["client"].embeddings.fails = stop
+    new = {"first": chunks(rag, "first.md", 2), "second": chunks(rag, "second.md", 2)}
+    with pytest.raises(KeyboardInterrupt):
+        rag["build"](old_index, new)
+    assert_untouched(rag, old_index)
+
+    rag["client"].embeddings.fails = lambda texts: None
+    rag["build"](old_index, new)
+    with closing(rag["open_index"](old_index)) as db:
+        assert [db.count(name).count for name in new] == [2, 2]
+    assert [path.name for path in old_index.parent.iterdir()] == ["index"]
+
+
+def lose_the_mark(folder: Path) -> None:
+    (folder / "complete").unlink()
+
+
+def cut_the_points(folder: Path) -> None:
+    file = folder / "collection" / "old" / "storage.sqlite"
+    file.write_bytes(file.read_bytes()[:3000])
+
+
+def empty_the_points(folder: Path) -> None:
+    (folder / "collection" / "old" / "storage.sqlite").write_bytes(b"")
+
+
+def cut_the_list(folder: Path) -> None:
+    file = folder / "meta.json"
+    file.write_text(file.read_text()[:40])
+
+
+def spoil_a_point(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "collection" / "old" / "storage.sqlite")) as connection:
+        connection.execute("UPDATE points SET point = x'80'")
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lose_the_mark, r"index holds no complete index. Build it: build\(folder, …\)."),
+        (cut_the_points, r"The index in index is damaged \(.+\). Delete the folder, and build it again."),
+        (empty_the_points, r"The index in index is damaged \(points are missing in old\). Delete"),
+        (cut_the_list, r"The index in index is damaged \(.+\). Delete the folder, and build it again."),
+        (spoil_a_point, r"The index in index is damaged \(.+\). Delete the folder, and build it again."),
+    ],
+)
+def test_a_half_written_index_is_told(
+    rag: dict[str, Any], old_index: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    damage(old_index)
+    with pytest.raises(rag["IndexFault"], match=said):
+        rag["open_index"](old_index)
+    shutil.rmtree(old_index)  # as the message says
+    rag["build"](old_index, {"old": chunks(rag, "old.md", 3)})
+    assert_untouched(rag, old_index)
+
+
+def test_no_index_at_all_is_told(rag: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(rag["IndexFault"], match="nowhere holds no complete index"):
+        rag["open_index"](tmp_path / "nowhere")
+
+
+# --- both labs: the model's server -----------------------------------------------------------------
+
+
+@contextmanager
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that does with each connection what `answer` says; gives its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        kept = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                kept.append(connection)
+                answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        for connection in kept:
+            connection.close()
+
+
+@contextmanager
+def refusing(status: int, message: str) -> Iterator[str]:
+    """A server that answers every request with an error in OpenAI's form; gives its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps({"error": {"message": message}}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@contextmanager
+def gone() -> Iterator[str]:
+    """The URL of a server that has ended."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    yield f"http://127.0.0.1:{port}/v1"
+
+
+def killed() -> Any:
+    """A server that is killed while it answers."""
+    half = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(half)
+        connection.close()
+
+    return listening(answer)
+
+
+def slow() -> Any:
+    """A server that takes the request and never answers."""
+    return listening(lambda connection: None)
+
+
+OUT_OF_REACH = [gone, killed, slow]
+
+
+def client_of(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=0.5)
+
+
+@pytest.mark.parametrize("server", OUT_OF_REACH)
+def test_a_reader_out_of_reach_is_told(rag: dict[str, Any], server: Callable[[], Any]) -> None:
+    with server() as url, client_of(url) as rag["client"]:
+        with pytest.raises(
+            ConnectionError, match=r"No model answers at http://127.*Run the first cell again"
+        ):
+            rag["read"]("What?", ["A sentence."])
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(401, "Incorrect API key"), (404, "model 'm' not found"), (400, "too long")]
+)
+def test_a_reader_that_refuses_is_told(rag: dict[str, Any], status: int, message: str) -> None:
+    said = rf"The server at http://127.* refused: .*{message}"
+    server = refusing(status, message)
+    with server as url, client_of(url) as rag["client"], pytest.raises(ConnectionError, match=said):
+        rag["read"]("What?", ["A sentence."])
+
+
+@pytest.fixture
+def agents() -> dict[str, Any]:
+    """The names that lab 06 defines for its agent."""
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(cell(AGENTS, "setup", before="where = connect()"), names)
+    names["where"] = SimpleNamespace(model="m", is_pebble=True)
+    names["SETTINGS"] = {"temperature": 0}
+    exec(cell(AGENTS, "tools", before="SECTIONS = "), names)
+    names["TOOLS"] = {"calculate": names["calculate"]}
+    exec(cell(AGENTS, "api", before="question = "), names)
+    exec(cell(AGENTS, "agent", before="for question in"), names)
+    exec(cell(AGENTS, "script", before="BEGAN_AND_ENDED = "), names)
+    return names
+
+
+@pytest.mark.parametrize("server", OUT_OF_REACH)
+def test_an_agent_whose_model_is_out_of_reach_stops_and_says_so(
+    agents: dict[str, Any], server: Callable[[], Any]
+) -> None:
+    with server() as url, client_of(url) as agents["client"]:
+        run = agents["agent"]("What is 6 times 7?")
+    assert run.answer is None
+    assert run.stopped == f"no model answers at {url}/: run the first cell again"
+
+
+def test_an_agent_whose_model_ends_midway_keeps_its_trace(agents: dict[str, Any]) -> None:
+    first = agents["script"]([agents["call"]("calculate", {"expression": "6 * 7"})])
+    with gone() as url, client_of(url) as agents["client"]:
+
+        def model(messages: list[Any], schemas: list[Any]) -> Any:
+            return (first if len(messages) == 1 else agents["ask_model"])(messages, schemas)
+
+        run = agents["agent"]("What is 6 times 7?", model=model)
+    assert run.stopped.startswith("no model answers")
+    assert [(kind, text) for kind, text, *_ in run.events][-1] == ("result", "42")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(401, "Incorrect API key"), (404, "model 'm' not found"), (400, "too long")]
+)
+def test_an_agent_whose_server_refuses_stops_and_says_so(
+    agents: dict[str, Any], status: int, message: str
+) -> None:
+    with refusing(status, message) as url, client_of(url) as agents["client"]:
+        run = agents["agent"]("What is 6 times 7?")
+    assert run.answer is None
+    assert run.stopped.startswith("the model's server refused: ") and message in run.stopped
+
+
+@pytest.mark.parametrize("arguments", ['{"expression": ', '["6 * 7"]', "", "null"])
+def test_malformed_arguments_come_back_as_a_result(agents: dict[str, Any], arguments: str) -> None:
+    call = agents["call"]("calculate", arguments)
+    assert agents["execute"](call, agents["TOOLS"], None, ()) == "Error: the arguments are not a JSON object"
+
+
+@pytest.mark.parametrize("expression", ["(" * 150 + ")" * 150, "1 / 0", "9" * 150 + " * 9", "", "a", "f(1)", "1 if 1 else 2", "'a' * 9"])  # fmt: skip
+def test_no_sum_breaks_the_calculator(agents: dict[str, Any], expression: str) -> None:
+    said = agents["execute"](
+        agents["call"]("calculate", {"expression": expression}), agents["TOOLS"], None, ()
+    )
+    assert said.startswith("Error: ") or re.fullmatch(r"[\d.e+]+", said)
+
+
+# --- lab 06: an MCP server -------------------------------------------------------------------------
+
+SERVER = """
+import os
+from mcp.server.mcpserver import MCPServer
+server = MCPServer("shop", log_level="WARNING")
+
+@server.tool()
+def get_stock(item: str) -> str:
+    "the stock of an item"
+    if item == "bomb":
+        os._exit(3)
+    return {"kettle": "12"}[item]
+
+server.run()
+"""
+
+
+@pytest.fixture
+def mcp(agents: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """Lab 06's names for MCP, with a folder of the test's."""
+    source = cell(AGENTS, "mcp-server", before="def visit")
+    definitions = "class McpTools" + source.partition("class McpTools")[2]
+    agents["folder"] = SimpleNamespace(name=str(tmp_path))
+    exec(definitions, agents)
+    (tmp_path / "server.py").write_text(SERVER)
+    return agents
+
+
+def running_in(folder: Path) -> list[psutil.Process]:
+    """The processes whose command names a file in the folder."""
+    processes = psutil.process_iter(["cmdline"])
+    return [
+        process for process in processes if any(str(folder) in part for part in process.info["cmdline"] or [])
+    ]
+
+
+def test_an_mcp_server_that_dies_in_a_call_is_a_result(mcp: dict[str, Any], tmp_path: Path) -> None:
+    turns = [[mcp["call"]("get_stock", {"item": item})] for item in ("kettle", "bomb")]
+
+    def visit(tools: Any, server: Any) -> Any:
+        assert running_in(tmp_path)
+        return mcp["agent"]("?", tools.functions(), mcp["script"](*turns, "It is gone."))
+
+    run = mcp["with_server"](tmp_path / "server.py", visit)
+    results = [text for kind, text, *_ in run.events if kind == "result"]
+    assert results == ["12", "Error: the server of get_stock is gone: Connection closed"]
+    assert run.answer == "It is gone."
+    assert not running_in(tmp_path)
+
+
+def test_what_an_mcp_tool_did_not_mean_to_say_stays_in_its_log(mcp: dict[str, Any], tmp_path: Path) -> None:
+    call = mcp["call"]("get_stock", {"item": "secret path"})
+
+    def visit(tools: Any, server: Any) -> str:
+        return str(mcp["execute"](call, tools.functions(), None, ()))
+
+    said = mcp["with_server"](tmp_path / "server.py", visit)
+    assert said == "Error: Error executing tool get_stock"
+    assert "secret path" in (tmp_path / "server.log").read_text()
+
+
+def test_a_program_that_is_no_mcp_server_is_told(mcp: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text("raise SystemExit('no module for this')")
+    with pytest.raises(RuntimeError) as fault:
+        mcp["with_server"](tmp_path / "server.py", lambda tools, server: None)
+    expected = "server.py is no MCP server that runs. Its last words: no module for this"
+    assert str(fault.value) == expected
+    assert not running_in(tmp_path)
+
+
+# --- both labs: Colab ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "package"), [(RAG, "qdrant-client"), (AGENTS, "mcp")])
+def test_on_colab_a_lab_installs_itself_or_says_what_it_needs(
+    path: Path, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_colab = cell(path, "setup", before="import ast" if path == AGENTS else "import hashlib")
+    commands: list[list[str]] = []
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    monkeypatch.setattr("os.chdir", lambda folder: commands.append([folder]))
+    monkeypatch.delenv("REPO_URL", raising=False)
+    with pytest.raises(SystemExit, match="REPO_URL"):
+        exec(on_colab, {})
+    assert commands == []
+    monkeypatch.setenv("REPO_URL", "https://example.org/them/project")
+    exec(on_colab, {})
+    assert commands[0][-2:] == ["https://example.org/them/project", "project"]
+    assert any(package in command for command in commands)
+    assert commands[-1] == ["project/labs/llms"]
+
+
+# --- both labs: nothing is left behind ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "ids"),
+    [
+        (RAG, ["setup", "load", "chunk", "few", "store"]),
+        (AGENTS, ["setup", "tools", "api", "agent", "mcp-server"]),
+    ],
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_process_and_no_file_is_left(
+    path: Path, ids: list[str], fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = nbformat.v4.new_code_cell("STRATEGIES = {'few': blocks[:2]}", id="few")
+    cells = {c.id: c for c in [*notebooks.read(path).cells, few]}
+    picked = [cells[cell_id] for cell_id in ids]
+    if fails:
+        picked.append(nbformat.v4.new_code_cell("1 / 0"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    made = nbformat.v4.new_notebook(cells=picked)
+    beside = sorted(LLMS.rglob("*"))
+    if fails:
+        with pytest.raises(notebooks.NotebookError, match="ZeroDivisionError"):
+            notebooks.execute(made, path)
+    else:
+        notebooks.execute(made, path)
+    assert list(tmp_path.glob("lab-*")) == []
+    assert sorted(LLMS.rglob("*")) == beside
+    assert not running_in(tmp_path)
