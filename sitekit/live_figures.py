@@ -67,9 +67,13 @@ def attributes(script: Path) -> list[str]:
 
 
 def place(page: str) -> tuple[str, list[str]]:
-    """A page's HTML with its live figures out of their paragraphs, where none may stand; and their names."""
+    """A page's HTML with its live figures out of their paragraphs, where none may stand; and their names.
+
+    The class gives each its room before its script has run.
+    """
     found = [match[2] for match in ALONE.finditer(page)]
-    return ALONE.sub(r"\1", page), list(dict.fromkeys(found))
+    placed = ALONE.sub(lambda match: match[1].replace(match[2], f'{match[2]} class="live"', 1), page)
+    return placed, list(dict.fromkeys(found))
 
 
 # --- the scripts that are made -----------------------------------------------------------------------

@@ -46,7 +46,7 @@ class AttentionByHand extends LiveFigure {
   /** @param {string} name */
   arrow(name) {
     const colour = name === "out" ? "c-accent" : name === "query" ? "c-query" : name.startsWith("key") ? "c-key" : "c-value";
-    const handle = name === "out" ? {} : { tabindex: "0", role: "slider", "aria-valuemin": "-2", "aria-valuemax": "2" };
+    const handle = name === "out" ? {} : { tabindex: "0", role: "slider", "aria-valuemin": "-2", "aria-valuemax": "2", "aria-valuenow": "0", "aria-label": name };
     const group = s("g", { class: `attention-by-hand__arrow ${colour}`, "data-name": name, ...handle },
       s("path", { class: "line", "stroke-width": name === "out" ? 4 : 2 }), s("path", { class: "head" }), s("circle", { r: 14, class: "handle" }), s("text", { class: "t-strong", "font-size": "13" })); // prettier-ignore
     if (name !== "out") {

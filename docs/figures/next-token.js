@@ -26,7 +26,7 @@ class NextToken extends LiveFigure {
   static needs = ["pebble"];
 
   build() {
-    this.tokens = h("p", { class: "next-token__text", "aria-label": "Tokens so far" });
+    this.tokens = h("p", { class: "next-token__text", role: "group", "aria-label": "Tokens so far" });
     this.bars = h("div", { class: "bars" }, ...Array.from({ length: NextToken.SHOWN }, () => this.bar()));
     const reset = { written: "" };
     return [

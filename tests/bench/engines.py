@@ -6,7 +6,9 @@ Each engine gets the same conversations. "Difference" is the greatest difference
 "argmax" the share of positions at which both find the same token likeliest. Speeds are those of one thread:
 tokens written in a second with the cache and without it (as if every token needed the whole text anew), and
 tokens of a prompt read in a second; the best of several rounds, since other programs disturb. llama.cpp is
-left out, and said to be, if it is not installed.
+left out, and said to be, if it is not installed. The last row is the JavaScript of docs/figures/ in Chromium,
+which has int8 weights; how long it takes to the first token of a short question follows. onnxruntime-web, the
+browser's usual choice, is not compared: nothing here writes ONNX.
 """
 
 import os
@@ -29,6 +31,7 @@ from pebble import chat, corpus, export
 from pebble.model import Cache, Model
 from pebble.tokenizer import WEIGHTS
 
+ROOT = Path(__file__).parents[2]
 ROUNDS, WRITTEN = 5, 128
 
 
@@ -91,6 +94,62 @@ def llama_cpp_engine(model: Model, folder: Path, dtype: str) -> Engine:
     return Engine(f"llama.cpp {dtype}", logits, last.reset, step)
 
 
+IN_THE_PAGE = """([texts, prompt, written, rounds]) => {
+  const model = Model.load(PEBBLE);
+  const best = (work) => Math.max(...Array.from({length: rounds}, () => {
+    const begun = performance.now(), count = work();
+    return count / (performance.now() - begun) * 1000;
+  }));
+  const logits = texts.map((ids) => model.forward(ids).map((row) => Array.from(row)));
+  const cache = best(() => [...generate({...model, config: model.config, forward: (...a) => {
+    const rows = model.forward(...a);
+    rows.at(-1)[END] = -Infinity; // so that it writes as many as the others
+    return rows;
+  }}, prompt, {maxTokens: written})].length);
+  const none = best(() => {
+    const ids = [...prompt];
+    for (let n = 0; n < 16; n++) ids.push(argmax(model.forward(ids).at(-1)));
+    return 16;
+  });
+  const read = best(() => model.forward(prompt).length);
+  const question = model.tokenizer.encode(chatPrompt([{role: "user", content: "What is a token?"}]), true);
+  const first = 1000 / best(() => (model.forward(question), 1));
+  return [logits, [cache, none, read], first, question.length];
+}"""
+
+
+def in_chromium(
+    model: Model, texts: list[list[int]], prompt: list[int]
+) -> tuple[list[np.ndarray], list[float], str]:
+    """Logits and speeds of the JavaScript engine, and a line on its first token."""
+    from playwright.sync_api import sync_playwright
+
+    sys.path.insert(0, str(ROOT / "tests/browser"))
+    import chromium
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(0)
+        for name in ("tokenizer", "model", "sample", "chat"):
+            page.add_script_tag(path=ROOT / f"docs/figures/engine/{name}.js")
+        page.add_script_tag(content=export.javascript(model))
+        logits, speeds, first, count = page.evaluate(IN_THE_PAGE, [texts, prompt, WRITTEN, ROUNDS])
+        browser.close()
+    return (
+        [np.array(rows) for rows in logits],
+        speeds,
+        f"In Chromium the first token after {count} takes {first:.0f} ms.",
+    )
+
+
+def row(name: str, given: list[np.ndarray], expected: list[np.ndarray], speeds: list[float]) -> str:
+    pairs = list(zip(given, expected, strict=True))
+    gap = max(np.abs(g - e).max() for g, e in pairs)
+    same = np.concatenate([g.argmax(-1) == e.argmax(-1) for g, e in pairs]).mean()
+    return f"| {name} | {gap:.2g} | {same:.1%} | " + " | ".join(f"{s:,.0f}" for s in speeds) + " |"
+
+
 def best(work: Callable[[], int]) -> float:
     """Most tokens in a second over some rounds; work says how many it did."""
     speeds = []
@@ -138,19 +197,14 @@ def main() -> None:
         expected = [model.forward(ids) for ids in texts]
         for engine in engines:
             given = [engine.logits(ids) for ids in texts]
-            gap = max(np.abs(g - e).max() for g, e in zip(given, expected, strict=True))
-            same = np.concatenate(
-                [g.argmax(-1) == e.argmax(-1) for g, e in zip(given, expected, strict=True)]
-            ).mean()
             speeds = [
                 best(lambda w=w, e=engine: w(e, prompt))
                 for w in (write_with_cache, write_without_cache, read)
             ]
-            print(
-                f"| {engine.name} | {gap:.2g} | {same:.1%} | "
-                + " | ".join(f"{s:,.0f}" for s in speeds)
-                + " |"
-            )
+            print(row(engine.name, given, expected, speeds), flush=True)
+        given, speeds, first = in_chromium(model, texts, prompt)
+        print(row("Chromium, int8", given, expected, speeds))
+        print(f"\n{first}")
     if not find_spec("llama_cpp"):
         print("\nllama.cpp was left out: llama-cpp-python is not installed (pip install '.[llama]').")
 

@@ -19,7 +19,8 @@ def test_figures_leave_their_paragraphs_and_are_named_once() -> None:
         '<p>a</p>\n<p><next-token text="b"></next-token></p>\n<p><next-token></next-token></p><p><b></b></p>'
     )
     assert live_figures.place(page) == (
-        '<p>a</p>\n<next-token text="b"></next-token>\n<next-token></next-token><p><b></b></p>',
+        '<p>a</p>\n<next-token class="live" text="b"></next-token>\n'
+        '<next-token class="live"></next-token><p><b></b></p>',
         ["next-token"],
     )
 

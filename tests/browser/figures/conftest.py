@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,7 @@ def show(bench: Path, page: Page) -> Show:
 
     def open_page(markup: str, query: str = "", scheme: str = "default", space: int = 0) -> Page:
         names = [name for name in live_figures.names(ROOT / "docs/figures") if f"<{name}" in markup]
+        markup, _ = live_figures.place(re.sub(r"(<([a-z-]+-[a-z-]+)[^<]*></\2>)", r"<p>\1</p>", markup))
         scripts = "".join(
             f'<script defer src="figures/{name}.js"></script>' for name in (live_figures.BASE, *names)
         )

@@ -53,13 +53,19 @@ def test_each_figure_is_accessible(show: Show, page: Page, name: str, scheme: st
     assert violations(page) == []
 
 
+def test_figures_that_are_still_asleep_are_accessible(show: Show, page: Page) -> None:
+    show("".join(f"<{name}></{name}>" for name in FIGURES), space=3000)
+    assert page.locator(".live__words").first.inner_text() == ""
+    assert violations(page) == []
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_fits_a_phone_and_moves_nothing(
     show: Show, browser: Browser, bench: Path, name: str
 ) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
     page = context.new_page()
-    page.goto("about:blank")
+    page.route("**/*.woff2", lambda route: route.abort())  # a font that comes late moves text, too
     page.add_init_script(
         """globalThis.moved = 0;
         new PerformanceObserver((list) => list.getEntries().forEach((e) => (moved += e.value))).observe({type: "layout-shift", buffered: true})"""
@@ -117,6 +123,20 @@ def test_missing_weights_are_told_and_another_try_helps(show: Show, page: Page) 
     page.unroute("**/pebble-weights.js")
     alert.get_by_role("button", name="Try again").click()
     expect(page.locator("[role=status]")).to_contain_text("Likeliest", timeout=30_000)
+
+
+def test_a_blocked_script_is_told_and_no_scripts_leave_no_gap(
+    show: Show, browser: Browser, bench: Path
+) -> None:
+    show(NEXT_TOKEN)
+    for scripts, height in ((True, True), (False, False)):
+        context = browser.new_context(java_script_enabled=scripts)
+        page = context.new_page()
+        page.route("**/*.js", lambda route: route.abort())
+        page.goto((bench / "bench.html").as_uri())
+        box = page.locator("next-token").bounding_box()
+        assert bool(box and box["height"] > 100) == height
+        context.close()
 
 
 def test_a_text_that_is_too_long_is_told_and_the_figure_stays(show: Show, page: Page) -> None:
