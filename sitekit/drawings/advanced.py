@@ -236,7 +236,7 @@ def api_or_gpu() -> Drawing:
     d.text(244, 318, "questions a day", "t t-mid")
 
     def price(exponent: float) -> float:
-        return y(math.log10(api(10**exponent, 0.10, 0.50, 0.01)))
+        return y(math.log10(api(10**exponent, 0.10, 0.50)))
 
     d.line([(x(3), price(3)), (x(6.3), price(6.3))], "line c-token")
     d.line([(x(3), y(math.log10(72))), (x(6.3), y(math.log10(72)))], "line c-weight")
