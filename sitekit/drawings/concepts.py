@@ -83,7 +83,8 @@ def rotary() -> Drawing:
         262,
         "Position as rotation",
         "Two dials. Left: a key at position 1 and a query at position 3. Right: the same key at position 6 "
-        "and the same query at position 8. Both have turned further, and the angle between them is the same, 0.9 radians.",
+        "and the same query at position 8. Both have turned further, and the angle between them is the same, "
+        "0.9 radians.",
     )
     step = 0.45  # radians a position
     for centre, (key, query) in ((112.0, (1, 3)), (328.0, (6, 8))):
