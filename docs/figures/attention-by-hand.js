@@ -48,7 +48,7 @@ class AttentionByHand extends LiveFigure {
     const colour = name === "out" ? "c-accent" : name === "query" ? "c-query" : name.startsWith("key") ? "c-key" : "c-value";
     const handle = name === "out" ? {} : { tabindex: "0", role: "slider", "aria-valuemin": "-2", "aria-valuemax": "2", "aria-valuenow": "0", "aria-label": name };
     const group = s("g", { class: `attention-by-hand__arrow ${colour}`, "data-name": name, ...handle },
-      s("path", { class: "line", "stroke-width": name === "out" ? 4 : 2 }), s("path", { class: "head" }), s("circle", { r: 14, class: "handle" }), s("text", { class: "t-strong", "font-size": "13" })); // prettier-ignore
+      s("path", { class: "line", "stroke-width": name === "out" ? 4 : 2 }), s("path", { class: "head" }), s("circle", { r: 14, class: "handle" }), s("text", { class: "t-strong", style: "font-size: 13px" })); // prettier-ignore
     if (name !== "out") {
       group.addEventListener("pointerdown", (event) => group.setPointerCapture(event.pointerId));
       group.addEventListener("pointermove", (event) => group.hasPointerCapture(event.pointerId) && this.drag(group, event));
@@ -125,7 +125,8 @@ class AttentionByHand extends LiveFigure {
     head.setAttribute("transform", `translate(${px} ${py}) rotate(${(turn * 180) / Math.PI})`);
     circle.setAttribute("cx", String(px));
     circle.setAttribute("cy", String(py));
-    text.setAttribute("x", String(px + (x < -1.2 ? 0 : 8)));
+    const room = 122 - 8 * label.length; // a long word must not leave the drawing
+    text.setAttribute("x", String(Math.min(px + (x < -1.2 ? 0 : 8), room)));
     text.setAttribute("y", String(py + (y < 0 ? 16 : -8)));
     text.textContent = label;
     group.style.opacity = String(opacity);

@@ -101,7 +101,7 @@ class KvCache extends LiveFigure {
       s("path", { class: "line c-bad", d: anew.ms.length ? line(anew.ms) : "" }),
       s("path", { class: "line c-good", d: kept.ms.length ? line(kept.ms) : "" }),
       s("text", { class: "t-strong c-bad t-end", x: 465, y: 2 }, "without"),
-      s("text", { class: "t-strong c-good t-end", x: 395, y: 2 }, "with the cache"),
+      s("text", { class: "t-strong c-good t-end", x: 465, y: 24 }, "with the cache"),
     );
     const written = ids.length - start;
     if (written && !this.hasAttribute("playing")) this.say(`${written} tokens: ${(anew.count / kept.count).toFixed(1)} times the multiplications and ${(sum(anew.ms) / sum(kept.ms)).toFixed(1)} times the time without the cache, which takes ${asBytes(memory)}.`);
