@@ -18,7 +18,7 @@ ONE := OPENBLAS_NUM_THREADS=1
 
 export NO_MKDOCS_2_WARNING = true
 
-.PHONY: help serve build offline test check fix generate labs run-labs links-online topic bench train clean
+.PHONY: help serve build offline test check fix generate labs run-labs links-online topic bench train renew clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,8 +79,12 @@ bench: .venv/test  ## build times and engines, each side by side with its peers
 	@$(BIN)/python tests/bench/build_time.py
 	@$(BIN)/python tests/bench/engines.py
 
-train: .venv/train  ## train Pebble, or go on training, then measure it (hours on two cores)
+train: .venv/train  ## train Pebble, or go on training (hours on two cores); then: make renew
 	@$(BIN)/python -m pebble.train $(ARGS)
+
+renew: .venv/test  ## after training: measure Pebble, and make anew every number, output and figure that comes from it
+	@$(ONE) $(BIN)/python -m pebble.evaluate --write
+	@$(MAKE) --no-print-directory generate run-labs
 
 clean:  ## remove what the verbs made
 	rm -rf .venv .cache site site-offline site-offline.zip *.egg-info
