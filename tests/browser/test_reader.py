@@ -23,9 +23,9 @@ def test_search_finds_pages_and_labs(
 ) -> None:
     page.goto(serve(site) + "llms/" if place == "hosted" else (offline_site / "llms/index.html").as_uri())
     search(page, "cosine similarity")
-    result = page.locator(".md-search-result__link").first
-    expect(result).to_be_visible()
-    assert "labs/llms/03-embeddings" in (result.get_attribute("href") or "")
+    expect(page.locator(".md-search-result__link").first).to_be_visible()
+    for found in ("glossary", "labs/llms/03-embeddings"):
+        expect(page.locator(f".md-search-result__link[href*='{found}']").first).to_be_attached()
 
 
 def test_only_those_who_search_pay_for_the_search(site: Path, serve: Serve, page: Page) -> None:

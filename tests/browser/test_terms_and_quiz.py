@@ -111,7 +111,7 @@ def test_a_quiz_counts_first_answers_and_forgets_them_when_asked(
     page.goto(serve(site) + "agents/")
     expect(count).to_have_text("Choose an answer to open its explanation.")
     page.goto(serve(site) + "llms/")
-    page.get_by_role("button", name="Start again").click()
+    page.locator(".md-button", has_text="Start again").click()
     expect(count).to_have_text("Choose an answer to open its explanation.")
     expect(page.locator(".quiz details[open]")).to_have_count(0)
 

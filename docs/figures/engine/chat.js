@@ -42,11 +42,17 @@ function parseReply(text) {
     try {
       const { name, arguments: given } = JSON.parse(body);
       if (typeof name !== "string" || typeof given !== "object" || !given) throw new TypeError();
-      calls.push({ name, arguments: JSON.stringify(given) });
+      calls.push({ name, arguments: spaced(given) });
       return after.join("</tool_call>");
     } catch {
       return `<tool_call>${part}`;
     }
   });
   return { role: "assistant", content: (before + content.join("")).trim(), ...(calls.length ? { calls } : {}) };
+}
+
+/** JSON with a space after commas and colons, as Python writes it and as Pebble has learned to read it.
+ * @param {object} value @returns {string} */
+function spaced(value) {
+  return JSON.stringify(value, null, 1).replace(/,\n\s*/g, ", ").replace(/\n\s*/g, "");
 }
