@@ -113,6 +113,7 @@ def test_without_anything_pebble_answers_both_clients(
 def test_closing_stops_the_server_and_puts_the_variables_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
     monkeypatch.setenv("LAB_SERVICE", "pebble")
+    before = servers()
     where = connect()
     assert os.environ["OPENAI_API_KEY"] == "none", "a real key must not be sent to a toy"
     where.close()
@@ -121,15 +122,21 @@ def test_closing_stops_the_server_and_puts_the_variables_back(monkeypatch: pytes
     assert os.environ["OLLAMA_HOST"] == CLOSED
     with pytest.raises(openai.APIConnectionError):
         models_by_openai(base_url=f"{where.url}/v1", api_key="none")
-    assert not [thread for thread in threading.enumerate() if thread.name == "pebble server"]
+    assert servers() == before
+
+
+def servers() -> set[threading.Thread]:
+    """Pebble's servers in this process; another test's may still be about to end."""
+    return {thread for thread in threading.enumerate() if thread.name == "pebble server"}
 
 
 def test_a_cell_that_is_run_again_begins_anew() -> None:
+    before = servers()
     first = connect("pebble")
     second = connect("pebble")
     assert first.url != second.url
     assert os.environ["OLLAMA_HOST"] == second.url
-    assert len([thread for thread in threading.enumerate() if thread.name == "pebble server"]) == 1
+    assert len(servers() - before) == 1
     second.close()
     assert os.environ["OLLAMA_HOST"] == CLOSED
 

@@ -214,7 +214,7 @@ def test_serving_rebuilds_when_pages_labs_facts_or_theme_change(copy: Path) -> N
             (append(L0, "\nA new sentence.\n"), "llms/", "A new sentence."),
             (append("labs/llms/README.md", "\nA new lab sentence.\n"), "labs/llms/", "A new lab sentence."),
             (replace("docs/facts/models.yml", "name: GPT-4o\n", "name: GPT-4o renamed\n"), "models/", "GPT-4o renamed"),
-            (replace("docs/.overrides/partials/pending.html", "not written yet", "still to be written"), "llms/deep-dive/", "still to be written"),
+            (replace("docs/.overrides/partials/pending.html", "not written yet", "still to be written"), "agents/deep-dive/", "still to be written"),
         ]  # fmt: skip
         for change, path, text in changes:
             time.sleep(1.1)  # file times are compared in seconds on some systems
