@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from colab_setup import commands_on_colab
 
 from sitekit import notebooks
 from sitekit.facts import generators
@@ -62,15 +63,7 @@ def test_a_script_that_fails_is_told_with_its_error(tmp_path: Path, monkeypatch:
 
 def test_on_colab_it_installs_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     on_colab = source_of("setup").partition("\nos.environ[")[0]
-    commands: list[list[str]] = []
-    monkeypatch.setitem(sys.modules, "google.colab", sys)
-    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
-    monkeypatch.delenv("REPO_URL", raising=False)
-    with pytest.raises(SystemExit, match="REPO_URL"):
-        exec(on_colab, {})
-    assert commands == []
-    monkeypatch.setenv("REPO_URL", "https://example.org/them/project")
-    exec(on_colab, {})
+    commands = commands_on_colab(on_colab, monkeypatch)
     assert [command[4:] for command in commands] == [
         ["--quiet", "peft", "accelerate", "bitsandbytes"],
         ["--quiet", "--no-deps", "git+https://example.org/them/project"],

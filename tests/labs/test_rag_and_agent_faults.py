@@ -22,6 +22,7 @@ import nbformat
 import openai
 import psutil
 import pytest
+from colab_setup import commands_on_colab
 
 from sitekit import notebooks
 
@@ -439,16 +440,7 @@ def test_on_colab_a_lab_installs_itself_or_says_what_it_needs(
     path: Path, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_colab = cell(path, "setup", before="import ast" if path == AGENTS else "import hashlib")
-    commands: list[list[str]] = []
-    monkeypatch.setitem(sys.modules, "google.colab", sys)
-    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
-    monkeypatch.setattr("os.chdir", lambda folder: commands.append([folder]))
-    monkeypatch.delenv("REPO_URL", raising=False)
-    with pytest.raises(SystemExit, match="REPO_URL"):
-        exec(on_colab, {})
-    assert commands == []
-    monkeypatch.setenv("REPO_URL", "https://example.org/them/project")
-    exec(on_colab, {})
+    commands = commands_on_colab(on_colab, monkeypatch)
     assert commands[0][-2:] == ["https://example.org/them/project", "project"]
     assert any(package in command for command in commands)
     assert commands[-1] == ["project/labs/llms"]
