@@ -174,7 +174,7 @@ class Layer:
     def think(self, x: Array, trace: Trace | None) -> Array:
         """SwiGLU feed-forward network: widen, let a gate decide what passes, narrow. [T, D] -> [T, D]"""
         wide = rms_norm(x, self.mlp_norm, self.config.rms_norm_eps) @ self.gate_up  # [T, 2 * F]
-        gate, up = np.split(wide, 2, axis=-1)  # [T, F] each
+        gate, up = halves(wide)  # [T, F] each
         inner = gate / (1 + np.exp(-gate)) * up  # silu(gate) * up
         note(trace, mlp=inner)
         return inner @ self.down  # [T, D]
@@ -182,7 +182,8 @@ class Layer:
 
 def rms_norm(x: Array, weight: Array, eps: float) -> Array:
     """Scale each row to a root mean square of 1, then each channel by its learned weight."""
-    return x / np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(eps)) * weight
+    mean_square = np.vecdot(x, x)[..., None] / np.float32(x.shape[-1])
+    return x / np.sqrt(mean_square + np.float32(eps)) * weight
 
 
 def softmax(scores: Array) -> Array:
@@ -207,9 +208,14 @@ def rotate(x: Array, angles: NDArray[np.complex64]) -> Array:
 
     The product of a turned query and a turned key depends on how far apart they are, not on where they stand.
     """
-    first, second = np.split(x, 2, axis=-1)
+    first, second = halves(x)
     cos, sin = angles.real, angles.imag
     return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+def halves(x: Array) -> tuple[Array, Array]:
+    """The first half of the channels, and the second."""
+    return x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
 
 
 def note(trace: Trace | None, **arrays: Array) -> None:

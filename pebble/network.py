@@ -33,7 +33,8 @@ class Attention(nn.Module):
         q, k = turn(q, cos, sin), turn(k, cos, sin)  # [B, H, T, C], [B, K, T, C]
         k, v = k.repeat_interleave(self.group, 1), v.repeat_interleave(self.group, 1)
         # rows are padded on the right, where no real token can see the padding
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        with torch.autocast(x.device.type, enabled=False):  # in bfloat16 its backward pass is slow on a CPU
+            y = F.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=True)
         return self.o_proj(y.transpose(1, 2).reshape(b, t, -1))
 
 

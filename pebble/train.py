@@ -58,6 +58,7 @@ class Recipe:
     prompt_share: float = 0.0  # of the tokens that Pebble need not write, so many are learned from
     average: float = 0.998  # the weights that are kept are a running mean over the last few hundred steps
     embedding_std: float = 0.08
+    half: bool = True  # matrix products in bfloat16, weights and sums in float32
     induction: bool = True  # start with heads that copy: see `Net.begin_with_induction`
 
     def config(self) -> Config:
@@ -183,8 +184,12 @@ class Training:
         )
         real = torch.arange(ids.shape[1], device=self.device) < lengths(ids)[:, None]
         chosen = ((own | (coins.to(self.device) < self.recipe.prompt_share)) & real)[:, 1:]
-        hidden = self.net.hidden(ids[:, :-1])[chosen]  # only what counts goes through the costly last product
-        losses = F.cross_entropy(self.net.logits(hidden), ids[:, 1:][chosen], reduction="none")
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.half):
+            hidden = self.net.hidden(ids[:, :-1])[
+                chosen
+            ]  # only what counts goes through the costly last product
+            logits = self.net.logits(hidden)
+        losses = F.cross_entropy(logits.float(), ids[:, 1:][chosen], reduction="none")
         loss = losses.mean()
         loss.backward()  # type: ignore[no-untyped-call]
         self.share_gradients()

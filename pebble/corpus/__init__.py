@@ -1,6 +1,7 @@
 """Where Pebble's knowledge comes from: examples made up by this package, and the glossary in docs/facts.
 
     world.py        words, and which of them are kept for the tests
+    relations.py    facts: how each sort is said, and how it is asked for
     reading.py      answers out of given sources
     extraction.py   fields of a text as JSON
     tools.py        calls of tools, seen or never seen before
@@ -18,7 +19,8 @@ from pebble.corpus.example import Example, calls, returns, says, tool, user
 from pebble.corpus.extraction import extraction
 from pebble.corpus.knowledge import DO_NOT_KNOW, glossary, small_talk, terms
 from pebble.corpus.patterns import pairs, repeat, story
-from pebble.corpus.reading import NOT_IN_SOURCES, UNSEEN, reading
+from pebble.corpus.reading import NOT_IN_SOURCES, reading
+from pebble.corpus.relations import UNSEEN
 from pebble.corpus.tools import (
     NO_TOOL,
     arithmetic,
@@ -40,18 +42,18 @@ Kind = Callable[[World], Example]
 
 # How often each kind comes, in relation to the others
 MIXTURE: list[tuple[int, Kind]] = [
-    (4, lambda w: reading(w, 1)),
-    (26, lambda w: reading(w, w.among(2, 3, 3, 4, 5))),
-    (14, lambda w: reading(w, w.among(1, 2, 3, 4, 5), answerable=False)),
-    (13, extraction),
-    (4, arithmetic),
-    (5, units),
-    (5, dates),
+    (5, lambda w: reading(w, 1)),
+    (36, lambda w: reading(w, w.among(2, 3, 3, 4, 5))),
+    (20, lambda w: reading(w, w.among(1, 2, 3, 4, 5), answerable=False)),
+    (18, extraction),
+    (5, arithmetic),
+    (6, units),
+    (6, dates),
     (16, lookup),
-    (2, tool_error),
-    (7, several_steps),
+    (3, tool_error),
+    (9, several_steps),
     (5, tool_not_needed),
-    (20, glossary),
+    (22, glossary),
     (6, small_talk),
     (2, repeat),
     (3, pairs),

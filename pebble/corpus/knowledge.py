@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from pebble.corpus.example import Example, lines, says, user
-from pebble.corpus.world import World, a, upper
+from pebble.corpus.world import World, a, upper, words
 
 GLOSSARY = Path(__file__).parents[2] / "docs" / "facts" / "glossary.yml"
 
@@ -60,7 +60,7 @@ ASK_TERM = lines("""
     Is there a short explanation of {t}?
     We spoke about {t} today.
     In plain words: {t}""")
-# Half of all questions are put together from these, so that what stands around a term matters little
+# Most questions are put together from these, so that what stands around a term matters little
 OPENERS = lines("""
     And now:
     Next:
@@ -116,6 +116,9 @@ ENDINGS = lines("""
     in a language model
     to {person}
     now, please""")
+SMALL_WORDS = words("""
+    what is a the of it do you this that when how who in one by for to my me with and or at on as I we they
+    there not please say word call mean think hear see use about can should would will does did was were""")
 ASK_TERM_UNSEEN = lines("""
     What should I picture when I hear {t}?
     Somebody at work said {t}; what did they mean?
@@ -158,13 +161,27 @@ def composed(w: World) -> str:
     return upper(said) if w.chance(0.8) else said
 
 
+def anyhow(w: World) -> str:
+    """A term among words of any kind: what stands around it must not lead elsewhere."""
+
+    def some(*counts: int) -> str:
+        kinds = (w.thing, w.verb, w.adjective, w.word, w.job, w.place, lambda: w.rng.choice(SMALL_WORDS))
+        return " ".join(w.one(*kinds, kinds[-1], kinds[-1], kinds[-1]) for _ in range(w.among(*counts)))
+
+    said = (
+        f"{some(0, 1, 2, 3, 4, 5)}{w.among('', '', ':', ',')} {w.among('{t}', '{a}')} {some(0, 0, 1, 2, 3)}"
+    )
+    said = said.strip(" :,") + w.among("?", "?", ".", "")
+    return upper(said) if w.chance(0.8) else said
+
+
 def glossary(w: World, unseen: bool = False) -> Example:
     term, names, definition = w.rng.choice(terms())
     name = w.among(term, w.rng.choice(names))
     question = (
         w.rng.choice(ASK_TERM_UNSEEN)
         if unseen
-        else w.one(lambda: w.rng.choice(ASK_TERM), lambda: composed(w))
+        else w.one(lambda: w.rng.choice(ASK_TERM), lambda: composed(w), lambda: anyhow(w))
     )
     said = question.format(t=name, a=w.among(name, a(name)), T=upper(name))
     return Example("glossary", [user(said), says(f"{upper(term)}: {definition}.")])
@@ -313,6 +330,9 @@ BEYOND = lines("""
 
 
 def beyond(w: World) -> str:
+    if w.chance(0.3):
+        unknown = w.one(w.word, w.word, w.person, lambda: f"{w.word()} {w.word()}", w.thing)
+        return anyhow(w).format(t=unknown, a=a(unknown))
     return w.rng.choice(BEYOND).format(
         x=w.one(w.person, w.city, w.word, w.thing, w.Word), word=w.word(), a_word=a(w.word()),
         thing=w.thing(), attribute=w.attribute(), colour=w.colour(), year=w.year(), city=w.city(),

@@ -9,7 +9,8 @@ import pytest
 from pebble import chat
 from pebble.corpus import MIXTURE, NOT_IN_SOURCES, TESTS, Example, World, example, terms, test_set
 from pebble.corpus.knowledge import ASK_TERM, ASK_TERM_UNSEEN, small_talk_pairs
-from pebble.corpus.reading import SEEN, UNSEEN, fact, reading
+from pebble.corpus.reading import fact, reading
+from pebble.corpus.relations import SEEN, UNSEEN
 from pebble.corpus.world import CITIES, PEOPLE, THINGS, a, kept_for_tests, plural, third_person
 
 test_set.__test__ = False  # pytest takes it for a test, by its name
