@@ -9,7 +9,7 @@ The forward pass never decides anything. All that is called "creative" or "deter
 file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -171,27 +171,33 @@ class Text:
 def prompt_lookup(
     model: Model, ids: Sequence[int], *, max_tokens: int = 256, ngram: int = 3, draft: int = 8
 ) -> Iterator[list[int]]:
+    """Speculative decoding that bets on repetition, since answers often repeat their prompt."""
+    return speculate(model, ids, lambda seen: guess(seen, ngram)[:draft], max_tokens)
+
+
+def speculate(
+    model: Model, ids: Sequence[int], bet: Callable[[list[int]], list[int]], max_tokens: int = 256
+) -> Iterator[list[int]]:
     """Greedy decoding that guesses ahead; yields the tokens that each forward pass confirmed, at least one.
 
-    Answers often repeat their prompt. So when the last few tokens occurred before, we bet that what followed
-    them will follow again, score all of the bet in one pass, and keep as much of it as greedy decoding
-    would have chosen. The output is the same; only the number of passes shrinks.
+    `bet` guesses how a text goes on. All of its guess is scored in one pass, and as much of it kept as greedy
+    decoding would have chosen. The output is the same; only the number of passes shrinks.
     """
     check(model, ids)
     cache, seen = Cache(model.config), list(ids)
     model.forward(seen[:-1], cache) if len(seen) > 1 else None
     left = min(max_tokens, model.config.max_position_embeddings - len(ids))
     while left > 0:
-        bet = guess(seen, ngram)[: min(draft, left - 1)]
-        choices = model.forward([seen[-1], *bet], cache).argmax(-1).tolist()  # [1 + bet]
+        guessed = bet(seen)[: left - 1]
+        choices = model.forward([seen[-1], *guessed], cache).argmax(-1).tolist()  # [1 + guessed]
         right = 0
-        while right < len(bet) and bet[right] == choices[right]:
+        while right < len(guessed) and guessed[right] == choices[right]:
             right += 1
-        confirmed = choices[: right + 1]  # the bets that held, and one more token for free
+        confirmed = choices[: right + 1]  # the guesses that held, and one more token for free
         if END in confirmed:
             confirmed = confirmed[: confirmed.index(END) + 1]
         seen += confirmed
-        cache.length = len(seen) - 1  # forget the bets that were lost
+        cache.length = len(seen) - 1  # forget the guesses that were lost
         left -= len(confirmed)
         yield confirmed
         if confirmed[-1] == END:

@@ -11,7 +11,7 @@ from transformers.generation import logits_process as theirs
 
 from pebble.constrain import JsonSchema
 from pebble.model import Model, softmax
-from pebble.sample import Text, distribution, generate, guess, prompt_lookup
+from pebble.sample import Text, distribution, generate, guess, prompt_lookup, speculate
 from pebble.tokenizer import END, Tokenizer
 
 HALVES = np.log(np.array([0.5, 0.25, 0.125, 0.125], np.float32))
@@ -125,6 +125,22 @@ def test_prompt_lookup_keeps_greedy_output(model: Model, seed: int) -> None:
     ids = pattern * 4
     greedy = [s.token for s in generate(model, ids, max_tokens=50)]
     passes = list(prompt_lookup(model, ids, max_tokens=50))
+    assert sum(passes, []) == greedy
+    assert len(passes) <= len(greedy)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_bet_keeps_greedy_output(model: Model, seed: int) -> None:
+    """Right guesses, wrong ones, none at all: what is written stays the same, and never takes more passes."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(8, 300, 12).tolist()
+    greedy = [s.token for s in generate(model, ids, max_tokens=40)]
+
+    def bet(seen: list[int]) -> list[int]:
+        right = greedy[len(seen) - len(ids) :][: rng.integers(0, 6)]
+        return [t if rng.random() < 0.7 else int(rng.integers(8, 300)) for t in right]
+
+    passes = list(speculate(model, ids, bet, max_tokens=40))
     assert sum(passes, []) == greedy
     assert len(passes) <= len(greedy)
 

@@ -47,7 +47,7 @@ def test_the_model_card_shows_the_stored_results() -> None:
 
 
 def test_the_weights_are_small() -> None:
-    assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) <= 8_000_000
+    assert sum(file.stat().st_size for file in WEIGHTS.rglob("*")) <= 8_000_000
 
 
 def test_the_vocabulary_has_a_row_for_every_token(pebble: Model) -> None:
@@ -102,6 +102,18 @@ def test_prompt_lookup_writes_the_same_in_fewer_passes(pebble: Model, conversati
         assert sum(confirmed, []) == greedy
         passes, tokens = passes + len(confirmed), tokens + len(greedy)
     assert passes < tokens
+
+
+def test_the_draft_model_guesses_what_pebble_says(pebble: Model, conversations: list[list[int]]) -> None:
+    """It shares the vocabulary, or its guesses would mean other tokens, and is good enough to be of use."""
+    draft = Model.load(WEIGHTS / "draft")
+    assert draft.tokenizer.vocab == pebble.tokenizer.vocab
+    agreed = total = 0
+    for ids in conversations:
+        said = [s.token for s in generate(pebble, ids, max_tokens=30)]
+        choices = draft.forward([*ids, *said])[len(ids) - 1 : -1].argmax(-1)
+        agreed, total = agreed + int((choices == said).sum()), total + len(said)
+    assert agreed > total / 2
 
 
 def test_a_story_begins_like_a_story(pebble: Model) -> None:
