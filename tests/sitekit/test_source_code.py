@@ -73,7 +73,7 @@ def test_it_agrees_with_python_itself() -> None:
 
 
 def test_pages_can_quote() -> None:
-    page = '<!-- [[[cog code("pebble/model.py", "softmax") ]]] -->\n<!-- [[[end]]] -->\n'
+    page = '<!-- [[[cog code("pebble/model.py", "softmax", docstring=False) ]]] -->\n<!-- [[[end]]] -->\n'
     functions = generate.scope(generate.Sources(ROOT), "docs/llms/concepts.md")
     assert "def softmax(scores: Array)" in generate.fill(page, "docs/llms/concepts.md", functions)
     with pytest.raises(generate.GenerateError, match=r"concepts\.md.*defines no 'softmin'"):
