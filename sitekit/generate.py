@@ -69,7 +69,7 @@ def fill(text: str, name: str, functions: dict[str, Callable[..., str]]) -> str:
 
 
 def _printing(function: Callable[..., str]) -> Callable[..., None]:
-    return lambda *args: print(function(*args), end="")
+    return lambda *args, **options: print(function(*args, **options), end="")
 
 
 class Sources:

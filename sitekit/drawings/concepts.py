@@ -1,4 +1,4 @@
-"""Figures of docs/llms/concepts.md: from text through attention. What Pebble computes, it computes here."""
+"""Figures of docs/llms/concepts.md: from text through attention."""
 
 from __future__ import annotations
 
@@ -7,41 +7,11 @@ import math
 import numpy as np
 
 from pebble.model import Array, softmax
-from pebble.tokenizer import BEGIN, byte_letters, join
 from sitekit.drawings import drawing
-from sitekit.drawings.answers import ids_of, pebble, shown, traced
 from sitekit.drawings.svg import Drawing, Scale
 
 FIGURES = "docs/llms/figures/"
 SENTENCE = "The opposite of hot is cold."
-PROMPT = "The opposite of hot is"
-
-
-@drawing(FIGURES + "merges.svg")
-def merges() -> Drawing:
-    """How Pebble's merges put the letters of one word together, one merge a row."""
-    tokenizer, word = pebble().tokenizer, " opposite"
-    rank = {pair: n for n, pair in enumerate(tokenizer.merges)}
-    tokens = [byte_letters()[b] for b in word.encode()]
-    rows: list[tuple[list[str], str]] = [(tokens, "bytes")]
-    while known := [p for p in zip(tokens, tokens[1:], strict=False) if p in rank]:
-        best = min(known, key=rank.__getitem__)
-        tokens = join(tokens, best)
-        rows.append((tokens, f"merge {rank[best] + 1}"))
-    said = ". ".join(f"{label}: {' | '.join(row)}" for row, label in rows).replace("Ġ", "␣")
-    d = Drawing(440, 40 * len(rows) + 12, "Merging a word", f"{said}.")
-    before: list[str] = []
-    for n, (row, label) in enumerate(rows):
-        x, y = 110.0, 8.0 + 40 * n
-        d.text(100, y + 21, label, "t t-muted t-end")
-        for token in row:
-            width = 32.0 * len(token) + 4 * (len(token) - 1)
-            new = n > 0 and len(token) > 1 and row.count(token) > before.count(token)
-            d.box(x, y, width, 30, "box c-accent" if new else "box c-token")
-            d.text(x + width / 2, y + 20, token.replace("Ġ", "␣"), "t t-mid")
-            x += width + 4
-        before = row
-    return d
 
 
 # Counted with gpt-tokenizer 4.0.0 (npm) on 2026-11-24: tokens in r50k_base, cl100k_base and o200k_base
@@ -154,45 +124,4 @@ def attention_by_hand() -> Drawing:
     d.text(380, 262, pair(result), "t t-mid t-strong c-value")
     d.box(8, 282, 424, 38, "box c-residual")
     d.text(220, 306, f"stream of “is”: {pair(x[2])} + {pair(result)} = {pair(x[2] + result)}", "t t-mid")
-    return d
-
-
-@drawing(FIGURES + "heads.svg")
-def heads() -> Drawing:
-    """What the last token of the prompt reads, in every head of every layer."""
-    ids, trace = ids_of(PROMPT), traced(PROMPT)
-    rows = [
-        (layer, head)
-        for layer in range(len(trace["attention"]))
-        for head in range(len(trace["attention"][0]))
-    ]
-    top, left, side = 92.0, 92.0, 340.0 / len(ids)
-    height = 16.0
-    d = Drawing(
-        440,
-        top + len(rows) * (height + 1) + 9 * len(trace["attention"]) + 6,
-        "Where the last token looks",
-        "A row for each head, a column for each token of the prompt. "
-        + " ".join(
-            f"Layer {layer + 1}, head {head + 1}: most on {shown(ids[int(row.argmax())])}, {row.max():.2f}."
-            for layer, head in rows
-            for row in [trace["attention"][layer][head, -1]]
-        ),
-    )
-    for n, token in enumerate(ids):
-        name = "begin" if token == BEGIN else shown(token)
-        x = left + side * (n + 0.5)
-        d.add(f'<text class="t" transform="translate({x + 5:.1f} {top - 8:.1f}) rotate(-55)">{name}</text>')
-    for layer, head in rows:
-        y = top + (layer * len(trace["attention"][0]) + head) * (height + 1) + 9 * layer
-        if head == 0:
-            d.text(8, y + 40, f"layer {layer + 1}", "t t-muted")
-        for n, share in enumerate(trace["attention"][layer][head, -1]):
-            x = left + side * n
-            d.box(x, y, side - 2, height, "box-soft", 1)
-            opacity = f'opacity="{max(0.0, min(1.0, float(share))):.2f}"'
-            d.add(
-                f'<rect class="mark c-query" x="{x:.1f}" y="{y:.1f}" width="{side - 2:.1f}"'
-                f' height="{height:.1f}" {opacity}/>'
-            )
     return d

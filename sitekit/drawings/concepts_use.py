@@ -1,4 +1,4 @@
-"""Figures of docs/llms/concepts.md: drawing tokens, the window, scale, and what a model knows."""
+"""Figures of docs/llms/concepts.md: the window, scale, and what a model knows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from pebble import chat
 from pebble.corpus import World
 from pebble.corpus.patterns import story
 from pebble.corpus.world import COLOURS
-from pebble.model import Array, softmax
-from pebble.sample import distribution
+from pebble.model import softmax
 from pebble.tokenizer import END
 from sitekit.drawings import drawing
-from sitekit.drawings.answers import first, ids_of, pebble, shown
+from sitekit.drawings.answers import first, ids_of, pebble
 from sitekit.drawings.svg import Drawing, Scale, axes
 
 FIGURES = "docs/llms/figures/"
@@ -26,49 +25,6 @@ def powers(low: int, high: int) -> list[tuple[float, str]]:
     """Ticks of an axis of powers of ten."""
     raised = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
     return [(n, f"10{str(n).translate(raised)}") for n in range(low, high)]
-
-
-@drawing(FIGURES + "filters.svg")
-def filters() -> Drawing:
-    """What each way of drawing does to the distribution after "The opposite of"."""
-    logits = pebble().forward(ids_of("The opposite of"))[-1]
-    best = [int(i) for i in np.argsort(-logits, kind="stable")[:6]]
-    ways: list[tuple[str, Array]] = [
-        ("T = 1", distribution(logits)),
-        ("greedy (T → 0)", np.eye(len(logits))[best[0]]),
-        ("T = 2", distribution(logits, temperature=2)),
-        ("T = 2, top-p 0.9", distribution(logits, temperature=2, top_p=0.9)),
-        ("T = 2, min-p 0.2", distribution(logits, temperature=2, min_p=0.2)),
-        ("T = 2, top-k 2", distribution(logits, temperature=2, top_k=2)),
-    ]
-    d = Drawing(
-        440,
-        20 + 102 * math.ceil(len(ways) / 2),
-        "Six ways to draw the next token",
-        " ".join(
-            f"{label}: {', '.join(f'{shown(i)} {p[i]:.2f}' for i in best[:3])}, "
-            f"all others {1 - p[best[:3]].sum():.2f}; {int((p > 0).sum())} tokens can be drawn."
-            for label, p in ways
-        ),
-    )
-    for n, (label, p) in enumerate(ways):
-        left, top = 8.0 + 222 * (n % 2), 6.0 + 102 * (n // 2)
-        d.text(left, top + 14, label, "t t-strong")
-        rest = float(1 - p[best[:3]].sum())
-        for k, (name, share) in enumerate(
-            [*((shown(i), float(p[i])) for i in best[:3]), ("all others", rest)]
-        ):
-            y = top + 20 + 18 * k
-            d.text(left + 74, y + 13, name, "t t-end" if k < 3 else "t t-end t-muted")
-            d.bar(
-                left + 80,
-                y + 2,
-                86 * share if share < 0.0005 else max(1.0, 86 * share),
-                13,
-                "c-residual" if k < 3 else "c-bad",
-            )
-            d.text(left + 84 + 86 * share, y + 13, f"{share:.2f}")
-    return d
 
 
 PAIRS = (1, 4, 8, 16, 24, 32, 48)

@@ -44,6 +44,17 @@ def test_a_method_comes_with_its_decorator_at_the_left_margin(tmp_path: Path) ->
     assert quoted(tmp_path, "Layer.think.deep") == "```python\ndef deep() -> None: ...\n```\n"
 
 
+def test_a_docstring_can_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        'def f(x: int) -> int:\n    """One more.\n\n    x: a number.\n    """\n    # why\n    return x + 1\n\n\n'
+        "def g() -> str:\n    return 'no docstring'\n"
+    )
+    assert "x: a number." in code(tmp_path, "a.py", "f")
+    expected = "```python\ndef f(x: int) -> int:\n    # why\n    return x + 1\n```\n"
+    assert code(tmp_path, "a.py", "f", docstring=False) == expected
+    assert code(tmp_path, "a.py", "g", docstring=False) == code(tmp_path, "a.py", "g")
+
+
 @pytest.mark.parametrize(
     ("path", "name", "said"),
     [
@@ -62,7 +73,7 @@ def test_it_agrees_with_python_itself() -> None:
 
 
 def test_pages_can_quote() -> None:
-    page = '<!-- [[[cog code("pebble/model.py", "softmax") ]]] -->\n<!-- [[[end]]] -->\n'
+    page = '<!-- [[[cog code("pebble/model.py", "softmax", docstring=False) ]]] -->\n<!-- [[[end]]] -->\n'
     functions = generate.scope(generate.Sources(ROOT), "docs/llms/concepts.md")
     assert "def softmax(scores: Array)" in generate.fill(page, "docs/llms/concepts.md", functions)
     with pytest.raises(generate.GenerateError, match=r"concepts\.md.*defines no 'softmin'"):
