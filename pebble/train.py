@@ -339,6 +339,8 @@ def main() -> None:
         parser.add_argument("--" + f.name.replace("_", "-"), type=parse, default=f.default)
     arguments = parser.parse_args()
     if not arguments.evaluate:
+        # every batch has a shape of its own; products prepared for old shapes would only fill the memory
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
         if "WORLD_SIZE" in os.environ:  # several processes, started by torchrun
             dist.init_process_group("gloo")
         if arguments.threads:
