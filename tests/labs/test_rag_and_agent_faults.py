@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -281,11 +280,12 @@ def client_of(url: str) -> openai.OpenAI:
 
 @pytest.mark.parametrize("server", OUT_OF_REACH)
 def test_a_reader_out_of_reach_is_told(rag: dict[str, Any], server: Callable[[], Any]) -> None:
-    with server() as url, client_of(url) as rag["client"]:
-        with pytest.raises(
-            ConnectionError, match=r"No model answers at http://127.*Run the first cell again"
-        ):
-            rag["read"]("What?", ["A sentence."])
+    with (
+        server() as url,
+        client_of(url) as rag["client"],
+        pytest.raises(ConnectionError, match=r"No model answers at http://127.*Run the first cell again"),
+    ):
+        rag["read"]("What?", ["A sentence."])
 
 
 @pytest.mark.parametrize(
