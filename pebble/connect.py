@@ -44,12 +44,14 @@ class Connection:
 
     service: "pebble", "ollama" or "openai" (any server that speaks OpenAI's protocol).
     url: the server, without the /v1 of OpenAI's protocol. model, embedding_model: what to ask it for.
+    embedding_base_url: where to ask for embeddings (with the /v1) if another server gives those.
     """
 
     service: str
     url: str
     model: str
     embedding_model: str
+    embedding_base_url: str | None = None
     _undo: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @property
@@ -76,11 +78,13 @@ def connect(
     embedding_model: str | None = None,
     *,
     protocol: str = "openai",
+    embeddings: bool = False,
 ) -> Connection:
     """Find who answers, tell the clients' environment variables, and print what to expect.
 
     protocol: "ollama" for a lab that needs Ollama's own; Ollama and Pebble speak both. "responses" for one
     that needs OpenAI's newer interface besides Chat Completions; not every server has it.
+    embeddings: the lab needs them too; if the service gives none, Pebble's server does.
     A cell that is run again ends its earlier connection first. Raises NoConnection with what to do.
     """
     global _last
@@ -107,6 +111,8 @@ def connect(
     atexit.register(here.close)
     here._undo.callback(atexit.unregister, here.close)
     _last = here
+    if embeddings and not here.is_pebble:
+        words += _embed_here(here)
     print(words)
     return here
 
@@ -132,7 +138,7 @@ def _pebble() -> tuple[Connection, str]:
     undo = ExitStack()
     engine = server.load()
     url = undo.enter_context(server.running(engine))
-    here = Connection("pebble", url, "pebble", "all-minilm", undo)
+    here = Connection("pebble", url, "pebble", "all-minilm", _undo=undo)
     _set(here, OLLAMA_HOST=url, OPENAI_BASE_URL=f"{url}/v1", OPENAI_API_KEY="none")
     size = f"{engine.parameters / 1e6:.1f} million weights"
     return here, (
@@ -228,20 +234,39 @@ def _check_responses(base: str, key: str = "none") -> None:
 
     It is sent an empty request: who has the interface finds fault with that (400 or 422), and nobody pays.
     """
+    status = _post(f"{base}/responses", {}, key)
+    if status in (404, 405, 501):
+        raise NoConnection(
+            f"The server at {base} speaks Chat Completions but not Responses ({status}), and this lab needs "
+            "both.\nOpenAI, Ollama, vLLM and llama.cpp's own server have both in their newer versions. Or let "
+            "Pebble answer: LAB_SERVICE=pebble."
+        )
+
+
+def _embed_here(here: Connection) -> str:
+    """If the service gives no embeddings, have Pebble's server give them. Words about it, or none."""
+    base, key = os.environ["OPENAI_BASE_URL"], os.environ["OPENAI_API_KEY"]
+    if _post(f"{base}/embeddings", {"model": here.embedding_model, "input": "Hello!"}, key) == 200:
+        return ""
+    from pebble import server
+
+    url = here._undo.enter_context(server.running(server.load()))
+    missing, here.embedding_model, here.embedding_base_url = here.embedding_model, "all-minilm", f"{url}/v1"
+    return f"\nIt gives no embeddings by {missing}, so all-MiniLM-L6-v2 runs in this notebook for those."
+
+
+def _post(url: str, body: dict[str, str], key: str) -> int:
+    """The status of a server's answer; 0 if there is none in time."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    request = urllib.request.Request(f"{base}/responses", data=b"{}", headers=headers)
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
     try:
-        urllib.request.urlopen(request, timeout=PATIENCE).close()
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code in (404, 405, 501):
-            raise NoConnection(
-                f"The server at {base} speaks Chat Completions but not Responses ({error.code}), and this "
-                "lab needs both.\nOpenAI, Ollama, vLLM and llama.cpp's own server have both in their newer "
-                "versions. Or let Pebble answer: LAB_SERVICE=pebble."
-            ) from None
-    except OSError:  # too slow for a check; the lab will see
-        pass
+        return error.code
+    except OSError:
+        return 0
 
 
 def _ask(url: str, read: Callable[[Any], list[str]], key: str = "") -> list[str] | None:

@@ -59,7 +59,7 @@ def rag() -> dict[str, Any]:
     """The names that lab 04 defines for its index and its answers, with a fake embedding model."""
     names: dict[str, Any] = {}
     exec(cell(RAG, "setup", before="where = connect()"), names)
-    names["client"] = SimpleNamespace(embeddings=FakeEmbeddings())
+    names["embedder"] = SimpleNamespace(embeddings=FakeEmbeddings())
     names["where"] = SimpleNamespace(model="m", embedding_model="e", is_pebble=True)
     names["SETTINGS"] = {"temperature": 0}
     # Dataclasses look their module up.
@@ -136,13 +136,13 @@ def test_an_interrupted_build_leaves_the_old_index_and_does_not_hinder_the_next(
         if any("second.md" in text for text in texts):
             raise KeyboardInterrupt
 
-    rag["client"].embeddings.fails = stop
+    rag["embedder"].embeddings.fails = stop
     new = {"first": chunks(rag, "first.md", 2), "second": chunks(rag, "second.md", 2)}
     with pytest.raises(KeyboardInterrupt):
         rag["build"](old_index, new)
     assert_untouched(rag, old_index)
 
-    rag["client"].embeddings.fails = lambda texts: None
+    rag["embedder"].embeddings.fails = lambda texts: None
     rag["build"](old_index, new)
     with closing(rag["open_index"](old_index)) as db:
         assert [db.count(name).count for name in new] == [2, 2]

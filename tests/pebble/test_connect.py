@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -333,6 +334,28 @@ def test_a_lab_with_responses_needs_a_server_that_has_them(
                 connect(service, "large", protocol="responses")
             with connect(service, "large") as where:  # other labs do without
                 assert where.service == service
+
+
+@pytest.mark.parametrize("status", [200, 404, 501])
+def test_who_gives_no_embeddings_is_helped_out(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    url = plant({**models("large"), "/v1/embeddings": (status, {})})
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-right")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+    with connect("openai", embeddings=True) as where:
+        said = capsys.readouterr().out
+        if status == 200:
+            assert (where.embedding_model, where.embedding_base_url) == ("text-embedding-3-small", None)
+            assert "embeddings" not in said
+            return
+        assert "no embeddings by text-embedding-3-small" in said
+        with openai.OpenAI(base_url=where.embedding_base_url) as embedder:
+            reply = embedder.embeddings.create(model=where.embedding_model, input="Hello!")
+        assert len(reply.data[0].embedding) == 384
+        assert models_by_openai() == ["large"]  # all else is asked where it was
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(str(where.embedding_base_url))
 
 
 def test_a_lab_in_ollamas_protocol_says_so_to_an_api() -> None:
