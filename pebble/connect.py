@@ -238,8 +238,8 @@ def _check_responses(base: str, key: str = "none") -> None:
     if status in (404, 405, 501):
         raise NoConnection(
             f"The server at {base} speaks Chat Completions but not Responses ({status}), and this lab needs "
-            "both.\nOpenAI, Ollama, vLLM and llama.cpp's own server have both in their newer versions. Or let "
-            "Pebble answer: LAB_SERVICE=pebble."
+            "both.\nOpenAI, Ollama, vLLM and llama.cpp's own server have both in their newer versions. "
+            "Or let Pebble answer: LAB_SERVICE=pebble."
         )
 
 
