@@ -351,6 +351,16 @@ def test_an_untidy_cell_is_told_with_its_number(tmp_path: Path, change: dict[str
     ]
 
 
+def test_an_images_alt_text_stands_where_editors_look_for_it() -> None:
+    data = {"image/png": "AAAA", "text/plain": "<Figure size 500x360 with 1 Axes>"}
+    drawn = nbformat.v4.new_code_cell("draw()", outputs=[nbformat.v4.new_output("display_data", data)])
+    drawn.metadata["alt"] = "Two bars, the right one higher."
+    notebook = nbformat.v4.new_notebook(cells=[drawn])
+    assert "not normalised (outputs)" in untidy(notebook, "n")[1]
+    (output,) = normalised(notebook).cells[0].outputs
+    assert output.data == {"image/png": "AAAA", "text/plain": "Two bars, the right one higher."}
+
+
 def test_untidy_metadata_is_noticed(tmp_path: Path) -> None:
     path = stored_notebook(tmp_path, "a = 1")
     notebook = read(path)
