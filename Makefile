@@ -64,7 +64,7 @@ generate: .venv/labs  ## make anew, in place, what pages take from data and from
 	@$(ONE) $(BIN)/python -m sitekit.page_code
 
 labs: .venv/labs  ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab --notebook-dir labs
+	@$(BIN)/jupyter lab --notebook-dir . --LabApp.default_url=/lab/tree/labs/llms
 
 run-labs: .venv/test  ## execute every notebook and store what it printed
 	@$(BIN)/python -m sitekit.notebooks --write labs

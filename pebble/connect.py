@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 OLLAMA_MODEL = "gemma4:e2b"  # small enough for most laptops, and calls tools
 OPENAI_URL, OPENAI_MODEL = "https://api.openai.com/v1", "gpt-6-luna"
 PATIENCE = 5  # seconds for a server to say what it has
+THIS_COMPUTER = ("127.0.0.1", "localhost")  # a company's proxy knows nothing of servers here
 
 
 class NoConnection(Exception):
@@ -43,12 +44,14 @@ class Connection:
 
     service: "pebble", "ollama" or "openai" (any server that speaks OpenAI's protocol).
     url: the server, without the /v1 of OpenAI's protocol. model, embedding_model: what to ask it for.
+    embedding_base_url: where to ask for embeddings (with the /v1) if another server gives those.
     """
 
     service: str
     url: str
     model: str
     embedding_model: str
+    embedding_base_url: str | None = None
     _undo: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @property
@@ -75,10 +78,13 @@ def connect(
     embedding_model: str | None = None,
     *,
     protocol: str = "openai",
+    embeddings: bool = False,
 ) -> Connection:
     """Find who answers, tell the clients' environment variables, and print what to expect.
 
-    protocol: "ollama" for a lab that needs Ollama's own; Ollama and Pebble speak both.
+    protocol: "ollama" for a lab that needs Ollama's own; Ollama and Pebble speak both. "responses" for one
+    that needs OpenAI's newer interface besides Chat Completions; not every server has it.
+    embeddings: the lab needs them too; if the service gives none, Pebble's server does.
     A cell that is run again ends its earlier connection first. Raises NoConnection with what to do.
     """
     global _last
@@ -89,13 +95,13 @@ def connect(
     embedding_model = embedding_model or os.environ.get("LAB_EMBEDDING_MODEL") or ""
     match service:
         case "":
-            here, words = _ollama_or_pebble(model, embedding_model)
+            here, words = _ollama_or_pebble(model, embedding_model, protocol)
         case "pebble":
             here, words = _pebble()
         case "ollama":
-            here, words = _ollama(model, embedding_model)
-        case "openai" if protocol == "openai":
-            here, words = _openai(model, embedding_model)
+            here, words = _ollama(model, embedding_model, protocol)
+        case "openai" if protocol != "ollama":
+            here, words = _openai(model, embedding_model, protocol)
         case "openai":
             raise NoConnection(
                 "This lab speaks Ollama's protocol, and LAB_SERVICE is openai. Unset it for this lab."
@@ -105,6 +111,8 @@ def connect(
     atexit.register(here.close)
     here._undo.callback(atexit.unregister, here.close)
     _last = here
+    if embeddings and not here.is_pebble:
+        words += _embed_here(here)
     print(words)
     return here
 
@@ -112,11 +120,11 @@ def connect(
 # --- the three services --------------------------------------------------------------------------
 
 
-def _ollama_or_pebble(model: str, embedding_model: str) -> tuple[Connection, str]:
+def _ollama_or_pebble(model: str, embedding_model: str, protocol: str) -> tuple[Connection, str]:
     """Ollama if it is running and has the model; else Pebble, and why."""
     named = "OLLAMA_HOST" in os.environ
     try:
-        return _ollama(model, embedding_model)
+        return _ollama(model, embedding_model, protocol)
     except NoConnection as reason:
         here, words = _pebble()
         if isinstance(reason, _NotRunning) and not named:
@@ -130,18 +138,18 @@ def _pebble() -> tuple[Connection, str]:
     undo = ExitStack()
     engine = server.load()
     url = undo.enter_context(server.running(engine))
-    here = Connection("pebble", url, "pebble", "all-minilm", undo)
+    here = Connection("pebble", url, "pebble", "all-minilm", _undo=undo)
     _set(here, OLLAMA_HOST=url, OPENAI_BASE_URL=f"{url}/v1", OPENAI_API_KEY="none")
     size = f"{engine.parameters / 1e6:.1f} million weights"
     return here, (
         f"Pebble answers: {size}, a window of {engine.window} tokens, running inside this notebook.\n"
-        "It is a toy. It knows a glossary, some small talk, and how to read, extract and call tools; of the\n"
-        "world it knows nothing. A larger model: https://ollama.com, then `ollama pull "
-        f"{OLLAMA_MODEL}`, and run this again."
+        "It is a toy. It knows a glossary, some small talk, and how to read, extract and call tools;\n"
+        "of the world it knows nothing. To have a larger model answer, install Ollama\n"
+        f"(https://ollama.com), run `ollama pull {OLLAMA_MODEL}`, and run this cell again."
     )
 
 
-def _ollama(model: str, embedding_model: str) -> tuple[Connection, str]:
+def _ollama(model: str, embedding_model: str, protocol: str) -> tuple[Connection, str]:
     url = _ollama_url()
     names = _names_of_ollama(url)
     if names is None:
@@ -150,6 +158,8 @@ def _ollama(model: str, embedding_model: str) -> tuple[Connection, str]:
     if not _has(names, here.model):
         others = f"\nOr set LAB_MODEL to one that it has: {', '.join(names)}" if names else ""
         raise NoConnection(f"Ollama has no model {here.model}. Fetch it: ollama pull {here.model}{others}")
+    if protocol == "responses":
+        _check_responses(f"{url}/v1")
     _set(here, OLLAMA_HOST=url, OPENAI_BASE_URL=f"{url}/v1", OPENAI_API_KEY="ollama")
     words = f"Ollama at {url} answers with {here.model}. Its words will differ from those stored here."
     if not _has(names, here.embedding_model):
@@ -157,7 +167,7 @@ def _ollama(model: str, embedding_model: str) -> tuple[Connection, str]:
     return here, words
 
 
-def _openai(model: str, embedding_model: str) -> tuple[Connection, str]:
+def _openai(model: str, embedding_model: str, protocol: str) -> tuple[Connection, str]:
     key = os.environ.get("OPENAI_API_KEY", "")
     base = os.environ.get("OPENAI_BASE_URL", OPENAI_URL).rstrip("/")
     if not key:
@@ -168,14 +178,16 @@ def _openai(model: str, embedding_model: str) -> tuple[Connection, str]:
     names = _ask(f"{base}/models", lambda reply: [entry["id"] for entry in reply["data"]], key)
     if names is None:
         raise _NotRunning(f"Nothing answers at {base}. Is the server running? Check OPENAI_BASE_URL.")
+    if protocol == "responses":
+        _check_responses(base, key)
     if not model:  # a server of one's own serves what it was started with
         model = OPENAI_MODEL if base == OPENAI_URL or not names else names[0]
     here = Connection("openai", base.removesuffix("/v1"), model, embedding_model or "text-embedding-3-small")
     _set(here, OPENAI_BASE_URL=base)
-    return here, (
-        f"The API at {base} answers with {model}. Its words will differ from those stored here,\n"
-        "and every call may cost money: see the provider's prices."
-    )
+    words = f"The API at {base} answers with {model}. Its words will differ from those stored here."
+    if urlsplit(base).hostname not in THIS_COMPUTER:
+        words += "\nEvery call may cost money: see the provider's prices."
+    return here, words
 
 
 # --- small parts ---------------------------------------------------------------------------------
@@ -183,9 +195,8 @@ def _openai(model: str, embedding_model: str) -> tuple[Connection, str]:
 
 def _set(here: Connection, **variables: str) -> None:
     """Set environment variables, and have `here.close()` put the old values back."""
-    local = ["127.0.0.1", "localhost"]  # a company's proxy knows nothing of this computer's own servers
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    variables["no_proxy"] = ",".join([*filter(None, direct.split(",")), *local])
+    variables["no_proxy"] = ",".join([*filter(None, direct.split(",")), *THIS_COMPUTER])
     for name, value in variables.items():
         before = os.environ.get(name)
         here._undo.callback(_restore, name, before)
@@ -216,6 +227,46 @@ def _names_of_ollama(url: str) -> list[str] | None:
 
 def _has(names: list[str], model: str) -> bool:
     return model in names or f"{model}:latest" in names
+
+
+def _check_responses(base: str, key: str = "none") -> None:
+    """Raise NoConnection if the server at `base` has no Responses interface.
+
+    It is sent an empty request: who has the interface finds fault with that (400 or 422), and nobody pays.
+    """
+    status = _post(f"{base}/responses", {}, key)
+    if status in (404, 405, 501):
+        raise NoConnection(
+            f"The server at {base} speaks Chat Completions but not Responses ({status}), and this lab needs "
+            "both.\nOpenAI, Ollama, vLLM and llama.cpp's own server have both in their newer versions. "
+            "Or let Pebble answer: LAB_SERVICE=pebble."
+        )
+
+
+def _embed_here(here: Connection) -> str:
+    """If the service gives no embeddings, have Pebble's server give them. Words about it, or none."""
+    base, key = os.environ["OPENAI_BASE_URL"], os.environ["OPENAI_API_KEY"]
+    if _post(f"{base}/embeddings", {"model": here.embedding_model, "input": "Hello!"}, key) == 200:
+        return ""
+    from pebble import server
+
+    url = here._undo.enter_context(server.running(server.load()))
+    missing, here.embedding_model, here.embedding_base_url = here.embedding_model, "all-minilm", f"{url}/v1"
+    return f"\nIt gives no embeddings by {missing}, so all-MiniLM-L6-v2 runs in this notebook for those."
+
+
+def _post(url: str, body: dict[str, str], key: str) -> int:
+    """The status of a server's answer; 0 if there is none in time."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
 
 
 def _ask(url: str, read: Callable[[Any], list[str]], key: str = "") -> list[str] | None:

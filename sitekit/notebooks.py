@@ -30,9 +30,9 @@ TIMEOUT = 300  # seconds for one cell
 PATIENCE = 120  # seconds for the kernel to start, and to deliver what a cell has printed
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-# What authors write into a cell's metadata: the alt text of its image, tags, and the wrong answers that
-# an exercise must refuse. Everything else is left there by editors.
-CELL_METADATA = ("alt", "tags", "wrong")
+# What authors write into a cell's metadata: the alt text of its image, whether JupyterLab folds its code,
+# tags, and the wrong answers that an exercise must refuse. Everything else is left there by editors.
+CELL_METADATA = ("alt", "jupyter", "tags", "wrong")
 # matplotlib writes when it drew, and on a new machine says once that it looks for fonts
 SVG_DATE = re.compile(r"\s*<dc:date>.*?</dc:date>")
 FONT_CACHE = re.compile(r"^Matplotlib is building the font cache.*\n?", re.MULTILINE)
@@ -141,11 +141,11 @@ def normalised(notebook: Notebook) -> Notebook:
         cell.metadata = {key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata}
         if cell.cell_type == "code":
             cell.execution_count = None
-            cell.outputs = _clean_outputs(cell.outputs)
+            cell.outputs = _clean_outputs(cell.outputs, cell.metadata.get("alt", ""))
     return clean
 
 
-def _clean_outputs(outputs: list[Any]) -> list[Any]:
+def _clean_outputs(outputs: list[Any], alt: str) -> list[Any]:
     clean: list[Any] = []
     for output in outputs:
         if "execution_count" in output:
@@ -165,6 +165,8 @@ def _clean_outputs(outputs: list[Any]) -> list[Any]:
                     output.data[kind] = _same_everywhere(value)
                 if kind == "image/svg+xml":
                     output.data[kind] = SVG_DATE.sub("", value)
+            if alt and _image_kinds(output):  # VS Code reads this out, where matplotlib says <Figure size …>
+                output.data["text/plain"] = alt
         clean.append(output)
     return clean
 

@@ -131,11 +131,14 @@ def test_advice_admits_what_it_does_not_know(advice: Any) -> None:
 
 def test_a_server_killed_in_mid_stream_is_told_to_ollamas_client(advice: Any) -> None:
     got = ""
-    with killable() as (url, process), ollama.Client(url) as client:
-        with pytest.raises(httpx.TransportError) as caught:
-            for chunk in client.chat("pebble", QUESTION, stream=True):
-                got += chunk.message.content or ""
-                process.kill()
+    with (
+        killable() as (url, process),
+        ollama.Client(url) as client,
+        pytest.raises(httpx.TransportError) as caught,
+    ):
+        for chunk in client.chat("pebble", QUESTION, stream=True):
+            got += chunk.message.content or ""
+            process.kill()
     assert got, "nothing came before the end"
     assert "The connection broke" in advice(caught.value)
 
@@ -174,9 +177,9 @@ def test_the_client_raises_what_the_table_says(url: str, what: str, name: str, a
     fault = FAULT_OF[what]
     patience = 1 if fault == "slow" else 30
     with faulty(url, [fault] * 2, delay=60) as faults:
-        with closing(client_for(faults.url, timeout=patience, max_retries=1)) as client:
-            with pytest.raises(openai.APIError) as caught:
-                client.responses.create(model="pebble", input="Hello!")
+        impatient = closing(client_for(faults.url, timeout=patience, max_retries=1))
+        with impatient as client, pytest.raises(openai.APIError) as caught:
+            client.responses.create(model="pebble", input="Hello!")
         assert type(caught.value).__name__ == name
         assert len(faults.seen) == (2 if again else 1)
 
@@ -197,18 +200,24 @@ def test_a_stream_that_ends_well_is_whole(url: str, streams: SimpleNamespace) ->
 
 @pytest.mark.parametrize("fault", ["short", "garbage"])
 def test_a_stream_that_ends_early_is_told(url: str, streams: SimpleNamespace, fault: Fault) -> None:
-    with faulty(url, [fault]) as faults, closing(client_for(faults.url)) as client:
-        with pytest.raises(streams.CutOff, match=r"without response\.completed"):
-            list(streams.whole(client))
+    with (
+        faulty(url, [fault]) as faults,
+        closing(client_for(faults.url)) as client,
+        pytest.raises(streams.CutOff, match=r"without response\.completed"),
+    ):
+        list(streams.whole(client))
 
 
 def test_a_server_killed_in_mid_stream_is_told_to_openais_client(streams: SimpleNamespace) -> None:
     got = ""
-    with killable() as (url, process), closing(client_for(url, max_retries=0)) as client:
-        with pytest.raises((openai.APIConnectionError, streams.CutOff)):
-            for piece in streams.whole(client):
-                got += piece
-                process.kill()
+    with (
+        killable() as (url, process),
+        closing(client_for(url, max_retries=0)) as client,
+        pytest.raises((openai.APIConnectionError, streams.CutOff)),
+    ):
+        for piece in streams.whole(client):
+            got += piece
+            process.kill()
     assert got, "nothing came before the end"
 
 

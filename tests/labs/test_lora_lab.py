@@ -65,6 +65,6 @@ def test_on_colab_it_installs_what_is_missing(monkeypatch: pytest.MonkeyPatch) -
     on_colab = source_of("setup").partition("\nos.environ[")[0]
     commands = commands_on_colab(on_colab, monkeypatch)
     assert [command[4:] for command in commands] == [
-        ["--quiet", "peft", "accelerate", "bitsandbytes"],
+        ["--quiet", "peft>=0.18", "accelerate", "bitsandbytes"],
         ["--quiet", "--no-deps", "git+https://example.org/them/project"],
     ]

@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 import textwrap
+import threading
 import urllib.error
 import urllib.request
 import uuid
@@ -42,11 +43,6 @@ LARGEST_NOTEBOOK = 300_000  # bytes
 LARGEST_IMAGE = 60_000  # bytes
 LARGEST_MEMORY = 3 * 2**30  # bytes
 
-MEASURE = """
-import resource as _resource, sys as _sys
-print(_resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss * (1 if _sys.platform == "darwin" else 1024))
-"""
-
 
 @dataclass(frozen=True)
 class Exercise:
@@ -59,12 +55,12 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Run:
-    """A notebook, what it printed now, its peak memory, and what the checks said to the answers."""
+    """A notebook, what it printed now, its time and peak memory, and what the checks said to the answers."""
 
     stored: Any
     fresh: Any
     seconds: float
-    memory: int  # bytes
+    memory: int  # bytes, with the processes that it started
     verdicts: dict[str, str]  # code of an answer -> what its check printed
     left: list[str]  # files and processes that were there when the kernel had ended
 
@@ -86,20 +82,51 @@ def exercises(notebook: Any) -> list[Exercise]:
 def run(path: Path) -> Run:
     """Execute the notebook once, and after it, in the same kernel, the solutions and the wrong answers."""
     stored = read(path)
-    answers = [MEASURE]
+    answers = []
     for exercise in exercises(stored):
         answers.append(exercise.solution)
         answers += [wrong_call(exercise, wrong) for wrong in exercise.wrong]
     longer = nbformat.from_dict(
         {**stored, "cells": stored.cells + [nbformat.v4.new_code_cell(a) for a in answers]}
     )
-    with watched() as left:
+    with watched() as left, peak_memory() as memory:
         fresh = execute(longer, path)
     size = len(stored.cells)
     printed = ["\n".join(notebooks.printed(cell)) for cell in normalised(fresh).cells[size:]]
     fresh.cells = fresh.cells[:size]
     seconds = sum(cell_seconds(cell) for cell in fresh.cells if cell.cell_type == "code")
-    return Run(stored, fresh, seconds, int(printed[0]), dict(zip(answers[1:], printed[1:], strict=True)), left)
+    return Run(stored, fresh, seconds, max(memory), dict(zip(answers, printed, strict=True)), left)
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Gives a list; each number in it is the bytes that all processes started in the block held at one time.
+
+    Pages that several processes share are counted for each of them, so the largest number is an upper bound.
+    """
+    me, ended, seen = psutil.Process(), threading.Event(), [0]
+    others = set(me.children(recursive=True))
+
+    def look() -> None:
+        while not ended.wait(0.2):
+            seen.append(
+                sum(resident(process) for process in me.children(recursive=True) if process not in others)
+            )
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:  # it has just ended
+        return 0
 
 
 @contextmanager
@@ -179,6 +206,19 @@ def test_what_is_left_behind_is_noticed(tmp_path: Path) -> None:
         fresh = execute(made, tmp_path / "careless.ipynb")
     psutil.Process(int(notebooks.printed(fresh.cells[0])[0])).kill()
     assert [name.startswith(("forgotten", "python")) for name in left] == [True, True]
+
+
+def test_the_memory_of_a_labs_own_processes_counts(tmp_path: Path) -> None:
+    source = """
+        import subprocess, sys
+        program = "import time; held = b'x' * 300_000_000; time.sleep(2)"
+        both = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
+        print([process.wait() for process in both])"""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(source))])
+    with peak_memory() as memory:
+        fresh = execute(made, tmp_path / "greedy.ipynb")
+    assert notebooks.printed(fresh.cells[0]) == ["[0, 0]"]
+    assert 600_000_000 < max(memory) < 1_200_000_000
 
 
 @every_lab
@@ -309,6 +349,16 @@ def test_an_untidy_cell_is_told_with_its_number(tmp_path: Path, change: dict[str
     assert [message.partition(";")[0] for message in messages] == [
         f"small.ipynb, cell 2 (`b = 2`): not normalised ({part})"
     ]
+
+
+def test_an_images_alt_text_stands_where_editors_look_for_it() -> None:
+    data = {"image/png": "AAAA", "text/plain": "<Figure size 500x360 with 1 Axes>"}
+    drawn = nbformat.v4.new_code_cell("draw()", outputs=[nbformat.v4.new_output("display_data", data)])
+    drawn.metadata["alt"] = "Two bars, the right one higher."
+    notebook = nbformat.v4.new_notebook(cells=[drawn])
+    assert "not normalised (outputs)" in untidy(notebook, "n")[1]
+    (output,) = normalised(notebook).cells[0].outputs
+    assert output.data == {"image/png": "AAAA", "text/plain": "Two bars, the right one higher."}
 
 
 def test_untidy_metadata_is_noticed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -62,6 +63,8 @@ def plant() -> Iterator[Plant]:
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write((reply if isinstance(reply, str) else json.dumps(reply)).encode())
+
+            do_POST = do_GET
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -272,7 +275,7 @@ def test_a_chosen_api_answers_with_the_model_that_it_serves(
     with connect() as where:
         assert (where.service, where.url, where.model) == ("openai", url, "large")
         assert models_by_openai() == ["large", "small"]
-    assert "may cost money" in capsys.readouterr().out
+    assert "cost money" not in capsys.readouterr().out  # it runs on this computer
     with connect(model="small") as where:
         assert where.model == "small"
 
@@ -302,6 +305,57 @@ def test_a_key_that_may_not_list_models_may_still_answer(
     monkeypatch.setenv("OPENAI_BASE_URL", plant({"/v1/models": (403, {})}) + "/v1")
     with connect("openai") as where:
         assert where.model == module.OPENAI_MODEL
+
+
+def test_an_api_elsewhere_may_cost_money(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-right")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example/v1")
+    monkeypatch.setattr(module, "_ask", lambda *_: ["large"])
+    connect("openai")
+    assert "may cost money" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("service", "rest"), [("openai", models("large")), ("ollama", tags("large"))])
+def test_a_lab_with_responses_needs_a_server_that_has_them(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, service: str, rest: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-right")
+    for status in (400, 404):
+        url = plant({**rest, "/v1/responses": (status, {})})
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+        monkeypatch.setenv("OLLAMA_HOST", url)
+        if status == 400:  # it knows them, and misses something to answer
+            with connect(service, "large", protocol="responses") as where:
+                assert where.service == service
+        else:
+            with pytest.raises(NoConnection, match=r"(?s)not Responses \(404\).*LAB_SERVICE=pebble"):
+                connect(service, "large", protocol="responses")
+            with connect(service, "large") as where:  # other labs do without
+                assert where.service == service
+
+
+@pytest.mark.parametrize("status", [200, 404, 501])
+def test_who_gives_no_embeddings_is_helped_out(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    url = plant({**models("large"), "/v1/embeddings": (status, {})})
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-right")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+    with connect("openai", embeddings=True) as where:
+        said = capsys.readouterr().out
+        if status == 200:
+            assert (where.embedding_model, where.embedding_base_url) == ("text-embedding-3-small", None)
+            assert "embeddings" not in said
+            return
+        assert "no embeddings by text-embedding-3-small" in said
+        with openai.OpenAI(base_url=where.embedding_base_url) as embedder:
+            reply = embedder.embeddings.create(model=where.embedding_model, input="Hello!")
+        assert len(reply.data[0].embedding) == 384
+        assert models_by_openai() == ["large"]  # all else is asked where it was
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(str(where.embedding_base_url))
 
 
 def test_a_lab_in_ollamas_protocol_says_so_to_an_api() -> None:
