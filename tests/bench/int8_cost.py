@@ -3,7 +3,7 @@
     python tests/bench/int8_cost.py              six kinds of tasks, 50 of each, and the questions by hand
     python tests/bench/int8_cost.py --write      and put the table into the model card
 
-An answer counts if it is complete and exact, as in pebble/evaluate.py. Then, over the texts of all tasks: how
+An answer counts if it is complete and exact, as in pebble/evaluate.py. Then, over the right answers: how
 often both find the same token likeliest, and the perplexity of each.
 """
 
@@ -33,19 +33,20 @@ def answers(stored: Model, rounded: Model, tasks: dict[str, list[Example]]) -> s
 
 
 def texts(stored: Model, rounded: Model, tasks: list[Example]) -> str:
-    """Agreement on the likeliest token and perplexity, over whole conversations, in a sentence."""
+    """Agreement on the likeliest token and perplexity, over the last (right) answer of each task."""
     alike, surprise = [], ([], [])
     for example in tasks:
         ids = chat.render(example.messages, example.tools, tokenizer=stored.tokenizer, answer=False)
-        logits = [model.forward(ids)[:-1] for model in (stored, rounded)]  # the last foretells nothing known
+        start = len(chat.render(example.messages[:-1], example.tools, tokenizer=stored.tokenizer))
+        logits = [model.forward(ids)[start - 1 : -1] for model in (stored, rounded)]  # [answer, V]
         alike.append(logits[0].argmax(-1) == logits[1].argmax(-1))
         for kept, given in zip(surprise, logits, strict=True):
-            kept.append(-np.log(softmax(given)[np.arange(len(ids) - 1), ids[1:]]))
+            kept.append(-np.log(softmax(given)[np.arange(len(ids) - start), ids[start:]]))
     same = np.concatenate(alike)
     perplexity = [np.exp(np.concatenate(kept).mean()) for kept in surprise]
     return (
-        f"Both find the same token likeliest at {same.mean():.2%} of {len(same):,} positions; "
-        f"the perplexity of the texts goes from {perplexity[0]:.3f} to {perplexity[1]:.3f}."
+        f"Within right answers both find the same token likeliest at {same.mean():.2%} of {len(same):,} "
+        f"positions, and perplexity goes from {perplexity[0]:.3f} to {perplexity[1]:.3f}."
     ).replace("%", " %")
 
 

@@ -22,7 +22,9 @@ def test_it_counts_right_answers_and_same_answers(monkeypatch: pytest.MonkeyPatc
 def test_a_model_agrees_with_itself_and_not_with_coarser_weights() -> None:
     model = Model.load()
     tasks = corpus.test_set("lookup", 3, seed=4)
-    assert int8_cost.texts(model, model, tasks).startswith("Both find the same token likeliest at 100.00 %")
+    assert int8_cost.texts(model, model, tasks).startswith(
+        "Within right answers both find the same token likeliest at 100.00 %"
+    )
     coarse = Model(model.config, {n: w.round(1) for n, w in model.weights.items()}, model.tokenizer)
     sentence = int8_cost.texts(model, coarse, tasks)
     before, after = (float(word.strip(".")) for word in sentence.split()[-3::2])
