@@ -84,6 +84,7 @@ train: .venv/train  ## train Pebble, or go on training (hours on two cores); the
 
 renew: .venv/test  ## after training: measure Pebble, and make anew every number, output and figure that comes from it
 	@$(ONE) $(BIN)/python -m pebble.evaluate --write
+	@$(ONE) PYTHONPATH=. $(BIN)/python tests/bench/int8_cost.py --write
 	@$(MAKE) --no-print-directory generate run-labs
 
 clean:  ## remove what the verbs made

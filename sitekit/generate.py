@@ -17,7 +17,7 @@ from pathlib import Path
 from cogapp import Cog
 from cogapp.cogapp import CogError
 
-from sitekit import facts, glossary, layer_tables, layers, source_code
+from sitekit import facts, glossary, layer_tables, layers, source_code, vocabularies
 
 
 class GenerateError(Exception):
@@ -106,6 +106,7 @@ def scope(sources: Sources, name: str) -> dict[str, Callable[..., str]]:
         "glossary": lambda: glossary.page(facts.Facts(sources.root).glossary, sources.title_of),
         "figure_style": sources.figure_style,
         "code": sources.code,
+        "vocabularies": lambda: vocabularies.table(sources.root),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pebble import export
 from pebble.model import Model
-from sitekit import fact_files
+from sitekit import fact_files, vocabularies
 
 FOLDER = "figures"
 WEIGHTS = f"{FOLDER}/pebble-weights.js"
@@ -29,7 +29,11 @@ class LiveFigureError(Exception):
 
 TAG = re.compile(r'<(?P<name>[a-z]+(?:-[a-z]+)+)(?P<attributes>(?:"[^"]*"|[^"<>])*)>')
 CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1|`[^`\n]*`|<!--.*?-->", re.MULTILINE | re.DOTALL)
-ALONE = re.compile(r'<p>(<([a-z]+(?:-[a-z]+)+)(?:"[^"]*"|[^"<>])*></\2>)</p>')
+ALONE = re.compile(
+    r'<p><(?P<name>[a-z]+(?:-[a-z]+)+)(?P<attributes>(?:"[^"]*"|[^"<>])*)>'
+    r"(?:</p>(?P<still>(?:(?!</?(?P=name)).)*)<p>)?</(?P=name)></p>",
+    re.DOTALL,
+)
 ATTRIBUTE = re.compile(r'\s([^\s="/]+)(?:\s*=\s*"[^"]*")?')
 DEFAULTS = re.compile(r"static defaults = \{(.*?)\n  \};", re.DOTALL)
 
@@ -69,11 +73,16 @@ def attributes(script: Path) -> list[str]:
 def place(page: str) -> tuple[str, list[str]]:
     """A page's HTML with its live figures out of their paragraphs, where none may stand; and their names.
 
-    The class gives each its room before its script has run.
+    A figure may stand around what the page says without scripts. The class gives each its room before its
+    script has run.
     """
-    found = [match[2] for match in ALONE.finditer(page)]
-    placed = ALONE.sub(lambda match: match[1].replace(match[2], f'{match[2]} class="live"', 1), page)
-    return placed, list(dict.fromkeys(found))
+
+    def placed(match: re.Match[str]) -> str:
+        name, attributes, still = match.group("name", "attributes", "still")
+        return f'<{name} class="live"{attributes}>{still or ""}</{name}>'
+
+    found = [match["name"] for match in ALONE.finditer(page)]
+    return ALONE.sub(placed, page), list(dict.fromkeys(found))
 
 
 # --- the scripts that are made -----------------------------------------------------------------------
@@ -86,10 +95,17 @@ def weights_script(folder: Path, changed: float) -> str:
 
 
 def facts_script(root: Path) -> str:
-    """What calculators need of docs/facts/: open models of known architecture, as `globalThis.FACTS`."""
+    """What figures need of docs/facts/, as `globalThis.FACTS`: open models of known architecture for the
+    calculators, and sentences as several vocabularies cut them."""
     models: list[dict[str, Any]] = []
     for model in fact_files.Facts(root).models.values():
         if model.architecture and model.parameters and model.access == "open-weights":
             shape = model.architecture.model_dump(exclude_none=True)
             models.append({"id": model.id, "name": model.name, "parameters": model.parameters.total, **shape})
-    return f"globalThis.FACTS = {json.dumps({'models': models}, ensure_ascii=False, indent=1)};\n"
+    sentences = [{"id": name, "name": name, "text": text} for name, text in vocabularies.SENTENCES.items()]
+    content = {
+        "models": models,
+        "sentences": sentences,
+        "vocabularies": vocabularies.with_pebble(root),
+    }
+    return f"globalThis.FACTS = {json.dumps(content, ensure_ascii=False)};\n"

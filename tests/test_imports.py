@@ -33,6 +33,7 @@ ALSO = {
     "pebble/server.py": {"starlette", "uvicorn"},
     "pebble/serving/": {"starlette", "pydantic"},
     "sitekit/drawings/": {"numpy"},
+    "sitekit/vocabularies.py": {"llama_models", "mistral_common"},
 }
 
 

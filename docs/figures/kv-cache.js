@@ -73,14 +73,7 @@ class KvCache extends LiveFigure {
 
   draw() {
     this.showRun();
-    const models = openModels();
-    if (!this.select?.hasChildNodes()) {
-      this.select?.append(this.choice("model", "Model", models.map(({ id, name }) => [id, name])));
-      this.showState();
-    }
-    const shape = models.find(({ id }) => id === this.state.model);
-    if (!shape) throw new Error(`The facts know no architecture of a model “${this.state.model}”.`);
-    this.showCache(shape);
+    this.showCache(this.factChosen(this.select, "model", "Model", openModels()));
   }
 
   showRun() {

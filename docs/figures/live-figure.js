@@ -3,7 +3,8 @@
 /**
  * What every live figure is made of. In a page:
  *
- *   <next-token text="Once upon a"></next-token>       after the static figure that says the same without scripts
+ *   <next-token text="Once upon a"></next-token>       after the static figure that says the same without scripts,
+ *                                                      or around it
  *
  * A figure is a class that extends LiveFigure and gives
  *
@@ -149,6 +150,7 @@ class LiveFigure extends HTMLElement {
   /** The frame around what `build` makes. */
   frame() {
     const name = this.localName;
+    this.still = [...this.childNodes]; // what the page says here without scripts
     const before = document.querySelectorAll(`${name}[id^="live-"]`).length;
     this.id ||= before ? `live-${name}-${before + 1}` : `live-${name}`;
     this.state = this.firstState();
@@ -203,7 +205,7 @@ class LiveFigure extends HTMLElement {
     this.pause();
     const reason = error instanceof Error ? error.message : String(error);
     const again = h("button", { type: "button", onclick: () => ((this.waking = this.wake()), message.replaceWith(/** @type {Node} */ (this.picture))) }, "Try again");
-    const message = h("p", { class: "live__failed", role: "alert" }, `This figure is not live here: ${reason} The page says the same without it. `, again);
+    const message = h("p", { class: "live__failed", role: "alert" }, `This figure is not live here: ${reason} The page says the same without it. `, again, ...(this.still ?? []));
     this.picture?.replaceWith(message);
   }
 
@@ -281,6 +283,20 @@ class LiveFigure extends HTMLElement {
     select.append(...options.map(([value, text]) => h("option", { value }, text)));
     this.controls[key] = (value) => (select.value = String(value));
     return h("label", { class: "live__control" }, h("span", null, label), select);
+  }
+
+  /** The row of the facts that the state names. The choice among them is put into `place` on the first call, from
+   * `draw`: the facts are there only once the figure is seen.
+   * @template {{id: string, name: string}} R
+   * @param {HTMLElement | undefined} place @param {string} key @param {string} label @param {R[]} rows @returns {R} */
+  factChosen(place, key, label, rows) {
+    if (!place?.hasChildNodes()) {
+      place?.append(this.choice(key, label, rows.map(({ id, name }) => [id, name])));
+      this.showState();
+    }
+    const row = rows.find(({ id }) => id === this.state[key]);
+    if (!row) throw new Error(`The facts know no ${label.toLowerCase()} “${this.state[key]}” that fits here.`);
+    return row;
   }
 
   /** @param {string} label @param {() => void} action @param {Record<string, any>} [properties] @param {Child[]} [children] */

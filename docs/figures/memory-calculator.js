@@ -44,13 +44,7 @@ class MemoryCalculator extends LiveFigure {
   }
 
   draw() {
-    const models = openModels();
-    if (!this.select?.hasChildNodes()) {
-      this.select?.append(this.choice("model", "Model", models.map(({ id, name }) => [id, name])));
-      this.showState();
-    }
-    const shape = models.find(({ id }) => id === this.state.model);
-    if (!shape) throw new Error(`The facts know no architecture of a model “${this.state.model}”.`);
+    const shape = this.factChosen(this.select, "model", "Model", openModels());
     const parts = this.state.task === "run" ? this.running(shape) : this.training(shape);
     const total = parts.reduce((sum, { bytes }) => sum + (bytes ?? NaN), 0);
     const row = (/** @type {Part} */ { what, how, bytes }) => h("tr", null, h("th", { scope: "row" }, what), h("td", { class: "text" }, bytes === null ? "–" : asBytes(bytes)), h("td", { class: "formula" }, how));

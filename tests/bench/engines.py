@@ -5,10 +5,10 @@
 Each engine gets the same conversations. "Difference" is the greatest difference of a score from NumPy's,
 "argmax" the share of positions at which both find the same token likeliest. Speeds are those of one thread:
 tokens written in a second with the cache and without it (as if every token needed the whole text anew), and
-tokens of a prompt read in a second; the best of several rounds, since other programs disturb. llama.cpp is
-left out, and said to be, if it is not installed. The last row is the JavaScript of docs/figures/ in Chromium,
-which has int8 weights; how long it takes to the first token of a short question follows. onnxruntime-web, the
-browser's usual choice, is not compared: nothing here writes ONNX.
+tokens of a prompt read in a second; the best of several rounds, since other programs disturb. The last rows
+are in Chromium: the JavaScript of docs/figures/, which has int8 weights, and onnxruntime-web, the browser's
+usual choice, with those of NumPy. How long ours takes to the first token of a short question follows. What is
+not installed is left out, and its row says what to install.
 """
 
 import os
@@ -24,7 +24,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import onnx_web
 import torch
+from playwright.sync_api import Browser, sync_playwright
 from transformers import LlamaForCausalLM
 
 from pebble import chat, corpus, export
@@ -32,6 +34,9 @@ from pebble.model import Cache, Model
 from pebble.tokenizer import WEIGHTS
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests/browser"))
+import chromium  # noqa: E402
+
 ROUNDS, WRITTEN = 5, 128
 
 
@@ -119,23 +124,16 @@ IN_THE_PAGE = """([texts, prompt, written, rounds]) => {
 
 
 def in_chromium(
-    model: Model, texts: list[list[int]], prompt: list[int]
+    model: Model, browser: Browser, texts: list[list[int]], prompt: list[int]
 ) -> tuple[list[np.ndarray], list[float], str]:
     """Logits and speeds of the JavaScript engine, and a line on its first token."""
-    from playwright.sync_api import sync_playwright
-
-    sys.path.insert(0, str(ROOT / "tests/browser"))
-    import chromium
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
-        page = browser.new_page()
-        page.set_default_timeout(0)
-        for name in ("tokenizer", "model", "sample", "chat"):
-            page.add_script_tag(path=ROOT / f"docs/figures/engine/{name}.js")
-        page.add_script_tag(content=export.javascript(model))
-        logits, speeds, first, count = page.evaluate(IN_THE_PAGE, [texts, prompt, WRITTEN, ROUNDS])
-        browser.close()
+    page = browser.new_page()
+    page.set_default_timeout(0)
+    for name in ("tokenizer", "model", "sample", "chat"):
+        page.add_script_tag(path=ROOT / f"docs/figures/engine/{name}.js")
+    page.add_script_tag(content=export.javascript(model))
+    logits, speeds, first, count = page.evaluate(IN_THE_PAGE, [texts, prompt, WRITTEN, ROUNDS])
+    page.close()
     return (
         [np.array(rows) for rows in logits],
         speeds,
@@ -190,7 +188,7 @@ def main() -> None:
     prompt = max(texts, key=len)
     with tempfile.TemporaryDirectory() as made:
         engines = [numpy_engine(model), transformers_engine(folder)]
-        if find_spec("llama_cpp"):
+        if found := find_spec("llama_cpp"):
             engines += [llama_cpp_engine(model, Path(made), dtype) for dtype in export.GGUF_TYPES]
         print("| Engine | Difference | Argmax | Written, cache | Written, none | Read |")
         print("|---|---:|---:|---:|---:|---:|")
@@ -202,11 +200,19 @@ def main() -> None:
                 for w in (write_with_cache, write_without_cache, read)
             ]
             print(row(engine.name, given, expected, speeds), flush=True)
-        given, speeds, first = in_chromium(model, texts, prompt)
-        print(row("Chromium, int8", given, expected, speeds))
-        print(f"\n{first}")
-    if not find_spec("llama_cpp"):
-        print("\nllama.cpp was left out: llama-cpp-python is not installed (pip install '.[llama]').")
+        if not found:
+            print("| llama.cpp | left out: pip install '.[llama]' | | | | |")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
+            given, speeds, first = in_chromium(model, browser, texts, prompt)
+            print(row("Ours in Chromium, int8", given, expected, speeds), flush=True)
+            if find_spec("onnx") and onnx_web.folder():
+                measured = onnx_web.measure(model, browser, Path(made), texts, prompt, (WRITTEN, ROUNDS))
+                print(row("onnxruntime-web F32", measured[0], expected, measured[1]))
+            else:
+                print(f"| onnxruntime-web | left out: {onnx_web.MISSING} | | | | |")
+            browser.close()
+    print(f"\n{first}")
 
 
 if __name__ == "__main__":

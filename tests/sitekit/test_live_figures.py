@@ -25,6 +25,12 @@ def test_figures_leave_their_paragraphs_and_are_named_once() -> None:
     )
 
 
+def test_a_figure_stands_around_what_the_page_says_without_scripts() -> None:
+    page = '<p><a-b c="d"></p>\n<table></table>\n<p></a-b></p><p><a-b></p><p>e</p>'
+    placed = '<a-b class="live" c="d">\n<table></table>\n</a-b><p><a-b></p><p>e</p>'
+    assert live_figures.place(page) == (placed, ["a-b"])
+
+
 def test_what_is_in_order_passes() -> None:
     page = """`<no-such>` <!-- <nor-this> -->\n```html\n<no-such></no-such>\n```
 <reader-progress></reader-progress>\n\n<next-token text="a > b" mode="question"></next-token>\n"""

@@ -68,9 +68,7 @@ def test_memory_calculator_adds_up_what_runs(show: Show, page: Page) -> None:
 
 def test_a_model_that_the_facts_do_not_know_is_told(show: Show, page: Page) -> None:
     show('<memory-calculator model="no-such"></memory-calculator>')
-    expect(page.get_by_role("alert")).to_contain_text(
-        "know no architecture of a model “no-such”", timeout=60_000
-    )
+    expect(page.get_by_role("alert")).to_contain_text("know no model “no-such”", timeout=60_000)
 
 
 @pytest.mark.parametrize("id", list(MODELS))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from building import ROOT
 from conftest import Show
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from pebble import chat
 from pebble.model import Array, Model, Trace, softmax
 from pebble.sample import generate, prompt_lookup
 from pebble.tokenizer import BEGIN, END, pieces
+from sitekit import vocabularies
 
 SLOW = 60_000
 
@@ -51,6 +54,43 @@ def test_text_tokens_shows_the_tokens_and_every_merge(show: Show, page: Page, pe
     page.get_by_role("button", name="One back").click()
     page.get_by_role("button", name="One back").press("Enter")
     expect(stages).to_have_count(len("tokenizer") - len(pebble.tokenizer.encode("tokenizer")) - 1)
+
+
+def test_other_vocabularies_shows_every_sentence_in_each(show: Show, page: Page) -> None:
+    show("<other-vocabularies></other-vocabularies>")
+    awake(page)
+    rows = vocabularies.with_pebble(ROOT)
+    for name, text in vocabularies.SENTENCES.items():
+        page.get_by_role("combobox").select_option(name)
+        for row, line in zip(rows, page.locator("tbody tr").all(), strict=True):
+            expected = [
+                p.replace(" ", "␣").replace("\n", "↵") if isinstance(p, str) else bytes(p).hex(" ")
+                for p in row["pieces"][name]
+            ]
+            assert line.locator(".token").all_text_contents() == expected
+            assert line.locator(".big").inner_text() == str(len(expected))
+        words = page.locator("[role=status]")
+        expect(words).to_contain_text(f"{len(text)} characters in {len(text.encode())} bytes")
+    assert page.locator(".token--bad").count() == 0
+    page.get_by_role("combobox").select_option("Chinese")
+    assert page.locator(".token--bad").count() == 6
+    page.get_by_role("link", name="Link to this state").click()
+    expect(page.get_by_role("combobox")).to_have_value("Chinese")
+
+
+def test_without_scripts_and_without_facts_the_table_remains(
+    show: Show, page: Page, browser: Browser, bench: Path
+) -> None:
+    page.route("**/facts.js", lambda route: route.abort())
+    table = "</p><table><tr><th>Pebble</th><td>19</td></tr></table><p>"
+    show(f"<p><other-vocabularies>{table}</other-vocabularies></p>")
+    expect(page.get_by_role("alert")).to_contain_text("facts.js did not load")
+    expect(page.get_by_role("alert").get_by_role("cell", name="19")).to_be_visible()
+    context = browser.new_context(java_script_enabled=False)
+    still = context.new_page()
+    still.goto((bench / "bench.html").as_uri())
+    expect(still.get_by_role("cell", name="19")).to_be_visible()
+    context.close()
 
 
 def test_residual_stream_is_the_logit_lens(show: Show, page: Page, pebble: Model) -> None:
