@@ -167,10 +167,10 @@ def heads() -> Drawing:
         for head in range(len(trace["attention"][0]))
     ]
     top, left, side = 92.0, 92.0, 340.0 / len(ids)
-    height = 16.0
+    height = 17.0
     d = Drawing(
         440,
-        top + len(rows) * (height + 1) + 9 * len(trace["attention"]) + 6,
+        top + len(rows) * height + 9 * len(trace["attention"]) + 6,
         "Where the last token looks",
         "A row for each head, a column for each token of the prompt. "
         + " ".join(
@@ -183,16 +183,8 @@ def heads() -> Drawing:
         name = "begin" if token == BEGIN else shown(token)
         x = left + side * (n + 0.5)
         d.add(f'<text class="t" transform="translate({x + 5:.1f} {top - 8:.1f}) rotate(-55)">{name}</text>')
-    for layer, head in rows:
-        y = top + (layer * len(trace["attention"][0]) + head) * (height + 1) + 9 * layer
-        if head == 0:
-            d.text(8, y + 40, f"layer {layer + 1}", "t t-muted")
-        for n, share in enumerate(trace["attention"][layer][head, -1]):
-            x = left + side * n
-            d.box(x, y, side - 2, height, "box-soft", 1)
-            opacity = f'opacity="{max(0.0, min(1.0, float(share))):.2f}"'
-            d.add(
-                f'<rect class="mark c-query" x="{x:.1f}" y="{y:.1f}" width="{side - 2:.1f}"'
-                f' height="{height:.1f}" {opacity}/>'
-            )
+    for layer, attention in enumerate(trace["attention"]):
+        y = top + layer * (len(attention) * height + 9)
+        d.text(8, y + 40, f"layer {layer + 1}", "t t-muted")
+        d.cells((left, y), (side, height), attention[:, -1], "c-query")
     return d
