@@ -91,7 +91,7 @@ def on_pre_build(config: MkDocsConfig) -> None:
 
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
-    env.trim_blocks = env.lstrip_blocks = True  # the lines of templates that only hold a tag leave none
+    env.trim_blocks = env.lstrip_blocks = True  # a template's line that only holds a tag leaves nothing
 
 
 @event_priority(100)
