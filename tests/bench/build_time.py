@@ -24,6 +24,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sitekit.blocks import without_generator
+
 ROOT = Path(__file__).parents[2]
 HOUSE = ("docs", "labs", "pebble", "sitekit", "mkdocs.yml", "Makefile", "pyproject.toml", "constraints.txt")
 BUILD = {"ours": ["make", "--silent", "build"], "stock": [sys.executable, "-m", "mkdocs", "build"]}
@@ -65,7 +67,7 @@ def prepare(folder: Path, pages: int = 0, notebooks: int = 0) -> dict[str, Path]
 
 def add_pages(folder: Path, count: int) -> None:
     """Copies of the L0 page, as pages of a section of the nav."""
-    page = (folder / "docs/llms/README.md").read_text().split("---\n", 2)[2]
+    page = without_generator((folder / "docs/llms/README.md").read_text().split("---\n", 2)[2])
     page = page.replace("](figures/", "](../llms/figures/").replace("](./", "](../llms/")
     (folder / "docs/more").mkdir()
     for i in range(count):
