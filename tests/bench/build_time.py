@@ -24,6 +24,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sitekit import generate
 from sitekit.blocks import without_generator
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,7 @@ def prepare(folder: Path, pages: int = 0, notebooks: int = 0) -> dict[str, Path]
     (ours / ".venv").symlink_to(sys.prefix)
     add_pages(ours, pages)
     add_notebooks(ours, notebooks)
+    generate.run(ours, write=True)  # tables that list the labs
     shutil.copytree(ours / "docs", stock / "docs", ignore=shutil.ignore_patterns(".*"))
     shutil.copytree(ours / "labs", stock / "docs/labs")  # where the stock recipe can see them
     (stock / "mkdocs.yml").write_text(STOCK)
