@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -332,13 +332,14 @@ def _repeated(ids: Iterable[str]) -> Iterator[tuple[int, str]]:
 def _same_names(rows: list[Term]) -> Iterator[Fault]:
     """Names that two terms share, and anchors, which would lead to the wrong one."""
     owner: dict[str, str] = {}
+    anchors: dict[str, str] = {}
     for i, row in enumerate(rows):
         for name in row.names:
             if name.lower() in owner:
                 yield [i], f'row "{row.term}": "{name}" is a name of "{owner[name.lower()]}" too; delete one'
             owner[name.lower()] = row.term
-        if other := next((r for r in rows[:i] if r.anchor == row.anchor and r.term != row.term), None):
-            yield [i], f'row "{row.term}": its anchor is that of "{other.term}"; give it an alias'
+        if (other := anchors.setdefault(row.anchor, row.term)) != row.term:
+            yield [i], f'row "{row.term}": its anchor is that of "{other}"; give it an alias'
 
 
 def _not_related(rows: list[Term], terms: dict[str, Term]) -> Iterator[Fault]:
@@ -352,7 +353,7 @@ def _not_related(rows: list[Term], terms: dict[str, Term]) -> Iterator[Fault]:
 
 def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
     """Pages that do not exist, and anchors that their pages lack."""
-    anchors: dict[str, list[str]] = {}
+    anchors_of = cache(lambda page: _anchors(root / page))
     pages = [
         p.relative_to(root).as_posix() for kind in ("docs/**/*.md", "labs/**/*.*") for p in root.glob(kind)
     ]
@@ -360,8 +361,8 @@ def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
         page, _, anchor = row.taught.partition("#")
         if page not in pages:
             yield [i, "taught"], f'row "{row.term}": there is no page {page}; {near(page, pages)}'
-        elif anchor and anchor not in anchors.setdefault(page, _anchors(root / page)):
-            remedy = near(anchor, [a for a in anchors[page] if not a.startswith(("check-", "exercise-"))])
+        elif anchor and anchor not in anchors_of(page):
+            remedy = near(anchor, [a for a in anchors_of(page) if not a.startswith(("check-", "exercise-"))])
             yield [i, "taught"], f'row "{row.term}": {page} has no heading "#{anchor}"; {remedy}'
         for j, place in enumerate(row.link or []):
             if not (root / place).exists():

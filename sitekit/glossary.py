@@ -11,6 +11,7 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import groupby
 
 from sitekit.fact_files import Term
@@ -63,6 +64,7 @@ def definitions(terms: dict[str, Term]) -> str:
 LEFT_ALONE = {"a", "button", "code", "figure", "kbd", "pre", "script", "style", "summary", "svg", "table"}
 LEFT_ALONE |= {"h1", "h2", "h3", "h4", "h5", "h6"}
 TAG = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
+WORD = re.compile(r"(?<![\w@/.-])\w+")
 TAG_NAME = re.compile(r"<(/?)([a-z0-9]+)", re.IGNORECASE)
 
 
@@ -71,14 +73,24 @@ def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
     owner = {
         form: term for term in terms if _wanted(term, path) for name in term.names for form in forms(name)
     }
-    # the longest first, so that "attention head" is not taken for "attention"
-    names = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in sorted(owner, key=len, reverse=True))
-    use = re.compile(rf"(?<![\w@/.-])(?:{names})(?![\w@-]|\.\w)")
+    # By their first word, which a dictionary finds: one pattern of all would be tried at each word of a page.
+    starting: dict[str, list[str]] = {}
+    for form in sorted(owner, key=len, reverse=True):  # "attention head" is not to be taken for "attention"
+        starting.setdefault(WORD.search(form)[0], []).append(form)  # type: ignore[index]
 
     def link(html: str, url: str) -> str:
         linked: set[str] = set()
 
-        def replace(match: re.Match[str]) -> str:
+        def linked_text(text: str) -> str:
+            parts, end = [], 0
+            for word in WORD.finditer(text):
+                known = starting.get(word[0]) if word.start() >= end else None
+                if known and (use := _use(tuple(known)).match(text, word.start())):
+                    parts += [text[end : use.start()], linked_use(use)]
+                    end = use.end()
+            return "".join([*parts, text[end:]])
+
+        def linked_use(match: re.Match[str]) -> str:
             form = " ".join(match[0].split())
             term = owner[form]
             if term.term in linked or (form[0].isupper() and _is_name(term, form) and not _begins(match)):
@@ -86,9 +98,16 @@ def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
             linked.add(term.term)
             return f'<a class="term" href="{url}#{term.anchor}">{match[0]}</a>'
 
-        return "".join(use.sub(replace, part) if is_prose else part for part, is_prose in _parts(html))
+        return "".join(linked_text(part) if is_prose else part for part, is_prose in _parts(html))
 
     return link if owner else lambda html, url: html
+
+
+@cache
+def _use(forms: tuple[str, ...]) -> re.Pattern[str]:
+    """One of these forms as it may stand in a text, with any white space, and no part of something longer."""
+    names = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in forms)
+    return re.compile(rf"(?:{names})(?![\w@-]|\.\w)")
 
 
 def _wanted(term: Term, path: str) -> bool:

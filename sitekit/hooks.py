@@ -31,6 +31,7 @@ from sitekit import (
 )
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.livereload import LiveReloadServer
     from mkdocs.structure.files import Files
@@ -87,6 +88,10 @@ def on_pre_build(config: MkDocsConfig) -> None:
     if not stale and not faults:
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(state)
+
+
+def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
+    env.trim_blocks = env.lstrip_blocks = True  # a template's line that only holds a tag leaves nothing
 
 
 @event_priority(100)

@@ -155,11 +155,7 @@ def finish(html: str, images: dict[str, Image], folder: str) -> str:
     html = re.sub(r'<div[^>]*class="clipboard-copy-txt"[^>]*>.*?</div>\n?', "", html, flags=re.DOTALL)
     block = re.compile(r'<div class="highlight[^"]*"><pre>(?:<span></span>)?(.*?)\n?</pre></div>', re.DOTALL)
     html = block.sub(r'<div class="highlight"><pre><code>\1\n</code></pre></div>', html)
-    return re.sub(
-        r'<a class="anchor-link" href="([^"]+)">¶</a>',
-        r'<a class="headerlink" href="\1" title="Permanent link">¶</a>',
-        html,
-    )
+    return re.sub(r'<a class="anchor-link" href="[^"]+">¶</a>', "", html)  # page.js makes those
 
 
 LINK = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)(")')

@@ -1,7 +1,7 @@
 // @ts-check
 "use strict";
 /**
- * What pages do beyond showing text: remember what a reader has finished, copy code, fold, focus.
+ * What pages do beyond showing text: remember what a reader has finished, link to headings, copy code, fold, focus.
  *
  * Progress is kept in this browser and sent nowhere:
  *
@@ -127,6 +127,14 @@ class ReaderProgress extends HTMLElement {
 }
 
 customElements.define("reader-progress", ReaderProgress);
+
+// --- headings: a link to each ---------------------------------------------------------------------
+
+for (const heading of document.querySelectorAll("article :is(h1, h2, h3)[id]")) {
+  const link = Object.assign(document.createElement("a"), { className: "headerlink", href: `#${heading.id}`, textContent: "¶" });
+  link.title = "Permanent link";
+  heading.append(link);
+}
 
 // --- code blocks: a button that copies ------------------------------------------------------------
 

@@ -208,12 +208,7 @@ def patching() -> Drawing:
     d.text(76, 18, "swapped before layer …, at the token …", "t")
     for n in range(layers):
         d.text(66, 30 + side * n + side / 2 + 5, str(n + 1), "t t-end")
-        for t in range(positions):
-            x, y = 76 + side * t, 30 + side * n
-            d.add(
-                f'<rect class="grid" x="{x:.1f}" y="{y:.1f}" width="{side - 2:.1f}" height="{side - 2:.1f}"/>'
-            )
-            d.cell(x, y, side - 2, float(flips[n, t]), "c-accent")
+    d.cells((76, 30), (side, side), flips, "c-accent", ground="grid")
     for t, token in enumerate(tokens):
         x, y = 76 + side * t + side / 2 + 5, 40 + side * layers
         label = token.replace("<|", "").replace("|>", "").replace("&", "&amp;").replace("<", "&lt;")

@@ -80,15 +80,7 @@ def attention_masks() -> Drawing:
     for at, (name, mask) in enumerate(masks.items()):
         left, top = 16 + 200 * (at % 2), 30 + 208 * (at // 2)
         d.text(left + n * side / 2, top - 10, name, "t t-strong t-mid")
-        for (row, column), seen in np.ndenumerate(mask):
-            d.box(
-                left + side * column,
-                top + side * row,
-                side - 1.5,
-                side - 1.5,
-                "mark c-query" if seen else "box-soft",
-                1,
-            )
+        d.cells((left, top), (side, side), mask, "c-query", gap=1.5)
     return d
 
 
@@ -323,9 +315,7 @@ def induction_heads() -> Drawing:
     for column, (name, (grid, classes)) in enumerate(grids.items()):
         left = 74 + 138 * column
         d.text(left + 56, 22, name, "t t-strong t-mid")
-        for (layer, head), value in np.ndenumerate(grid):
-            d.box(left + 28 * head, 37 + 28 * layer, 26, 26, "box-soft", 2)
-            d.cell(left + 28 * head, 37 + 28 * layer, 26, float(value), classes)
+        d.cells((left, 37), (28, 28), grid, classes)
         for head in range(grid.shape[1]):
             d.text(left + 13 + 28 * head, 224, str(head), "t t-muted t-mid")
     d.text(62, 224, "head", "t t-muted t-end")

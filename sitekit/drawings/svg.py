@@ -13,7 +13,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from sitekit.generate import figure_style
 
@@ -49,12 +52,31 @@ class Drawing:
         """A solid rectangle of a colour class."""
         self.box(x, y, width, height, f"mark {classes}", 0)
 
-    def cell(self, x: float, y: float, side: float, share: float, classes: str) -> None:
-        """A square whose strength shows a share from 0 to 1, as in a map of attention."""
-        self.add(
-            f'<rect class="mark {classes}" x="{_n(x)}" y="{_n(y)}" width="{_n(side)}" height="{_n(side)}"'
-            f' opacity="{max(0.0, min(1.0, share)):.2f}"/>'
-        )
+    def cells(
+        self,
+        place: Point,
+        size: Point,
+        shares: np.ndarray,
+        classes: str,
+        ground: str = "box-soft",
+        gap: float = 2,
+    ) -> None:
+        """A map, as of attention: for each share [rows, columns], from 0 to 1, a cell of that strength.
+
+        `size` is that of a cell with the gap to the next. All cells of one strength, of twenty, are one path:
+        a rectangle for each would be a good part of a page's weight.
+        """
+        side, height = size[0] - gap, size[1] - gap
+        strengths: dict[int, list[Point]] = {}
+        for (row, column), share in np.ndenumerate(shares):
+            corner = (place[0] + size[0] * column, place[1] + size[1] * row)
+            strengths.setdefault(round(20 * max(0.0, min(1.0, float(share)))), []).append(corner)
+        everywhere = sorted(sum(strengths.values(), []), key=lambda corner: (corner[1], corner[0]))
+        self.add(f'<path class="{ground}" d="{_rectangles(everywhere, side, height)}"/>')
+        for strength, corners in sorted(strengths.items()):
+            if strength:
+                shape = f'd="{_rectangles(corners, side, height)}" opacity="{strength / 20:g}"'
+                self.add(f'<path class="mark {classes}" {shape}/>')
 
     def line(self, points: Iterable[Point], classes: str = "line") -> None:
         """Straight from point to point."""
@@ -114,4 +136,15 @@ def _n(value: float) -> str:
 
 
 def _through(points: Iterable[Point]) -> str:
-    return "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
+    return "m" + "l".join(_steps(points))
+
+
+def _rectangles(corners: Iterable[Point], width: float, height: float) -> str:
+    shape = f"h{_n(width)}v{_n(height)}h{_n(-width)}z"
+    return "".join(f"m{step}{shape}" for step in _steps(corners))
+
+
+def _steps(points: Iterable[Point]) -> list[str]:
+    """Each point from the one before, which is shorter; between rounded places, so that no error adds up."""
+    places = [(round(float(x), 1), round(float(y), 1)) for x, y in points]
+    return [f"{_n(x - from_x)} {_n(y - from_y)}" for (from_x, from_y), (x, y) in pairwise([(0, 0), *places])]

@@ -1,12 +1,14 @@
-"""How long a build takes, ours against the stock recipe, side by side in one run: `make bench`.
+"""How much work a build is, ours against the stock recipe, side by side in one run: `make bench`.
 
 Stock means Material and mkdocs-jupyter as their manuals have it, without our hooks and templates, on the
-same pages and notebooks. The two are built alternately, so that what else the machine does falls on both;
-the ratio of medians is the result, the seconds are only what this machine took.
+same pages and notebooks. The two are built alternately. Work is the processor's time, of the user and of the
+system, since the clock also counts whoever else uses the machine; the ratio is the result, the seconds are
+only what this machine took.
 
-A cold build has no cache. A warm one follows it: mkdocs-jupyter's cache is there for both. An edit is a warm
-build after a page was touched. Ours is `make build`, which builds when a source is newer than the site; the
-stock recipe is `mkdocs build`.
+A cold build has no cache. A warm one follows it with nothing changed: mkdocs-jupyter's cache is there for both.
+An edit is a build after a page was touched. Ours is `make build`, which builds when a source is newer than the
+site; the stock recipe is `mkdocs build`. The rows that add copies of the L0 page, or of a lab, say how the
+work grows.
 """
 
 from __future__ import annotations
@@ -14,16 +16,23 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from sitekit import generate
+from sitekit.blocks import without_generator
+
 ROOT = Path(__file__).parents[2]
-KINDS = ("cold", "warm", "edit")
+HOUSE = ("docs", "labs", "pebble", "sitekit", "mkdocs.yml", "Makefile", "pyproject.toml", "constraints.txt")
+BUILD = {"ours": ["make", "--silent", "build"], "stock": [sys.executable, "-m", "mkdocs", "build"]}
+KINDS = ("cold", "warm", "after an edit")
+ADDED = [(100, 0), (0, 50), (500, 0)]  # pages, notebooks
+WEIGHED = ("llms/index.html", "labs/llms/03-embeddings/index.html")
 
 STOCK = """\
 site_name: stock
@@ -40,115 +49,99 @@ markdown_extensions:
 """
 
 
-HOUSE = ("docs", "labs", "pebble", "sitekit", "mkdocs.yml", "Makefile", "pyproject.toml", "constraints.txt")
-
-
-def prepare_ours(folder: Path) -> None:
+def prepare(folder: Path, pages: int = 0, notebooks: int = 0) -> dict[str, Path]:
+    """The site twice, in folders below `folder`, with so many pages and notebooks added."""
+    folders = {name: folder / name for name in BUILD}
+    ours, stock = folders.values()
+    ours.mkdir(parents=True)
     for place in HOUSE:
         source = ROOT / place
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / place)
-    (folder / ".venv").symlink_to(sys.prefix)
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, ours / place)
+    (ours / ".venv").symlink_to(sys.prefix)
+    add_pages(ours, pages)
+    add_notebooks(ours, notebooks)
+    generate.run(ours, write=True)  # tables that list the labs
+    shutil.copytree(ours / "docs", stock / "docs", ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(ours / "labs", stock / "docs/labs")  # where the stock recipe can see them
+    (stock / "mkdocs.yml").write_text(STOCK)
+    return folders
 
 
-def prepare_stock(folder: Path, ours: Path) -> None:
-    """The content of `ours` where the stock recipe can see it: labs inside docs."""
-    shutil.copytree(ours / "docs", folder / "docs", ignore=shutil.ignore_patterns(".*"))
-    shutil.copytree(ours / "labs", folder / "docs/labs")
-    (folder / "mkdocs.yml").write_text(STOCK)
-
-
-def grow(folder: Path, pages: int, notebooks: int) -> None:
-    """Add copies of the L0 page and of the lab, as pages of a topic that the nav lists."""
-    page = (
-        (folder / "docs/llms/README.md")
-        .read_text()
-        .split("---\n", 2)[2]
-        .replace("](figures/", "](../llms/figures/")
-    )
-    page = page.replace("](./", "](../llms/")
+def add_pages(folder: Path, count: int) -> None:
+    """Copies of the L0 page, as pages of a section of the nav."""
+    page = without_generator((folder / "docs/llms/README.md").read_text().split("---\n", 2)[2])
+    page = page.replace("](figures/", "](../llms/figures/").replace("](./", "](../llms/")
     (folder / "docs/more").mkdir()
-    for i in range(pages):
+    for i in range(count):
         (folder / f"docs/more/page-{i}.md").write_text(page)
-    lab = (folder / "labs/llms/03-embeddings.ipynb").read_text()
-    readme = folder / "labs/llms/README.md"
-    listed = "".join(
-        f"  - {{file: copy-{i}.ipynb, title: Copy {i}, teaches: x, needs: x, minutes: 1}}\n"
-        for i in range(notebooks)
-    )
-    readme.write_text(readme.read_text().replace("\nlabs:\n", f"\nlabs:\n{listed}"))
-    for i in range(notebooks):
-        (folder / f"labs/llms/copy-{i}.ipynb").write_text(lab + "\n" * i)
-    config = folder / "mkdocs.yml"
-    nav = "".join(f"      - more/page-{i}.md\n" for i in range(pages))
-    if pages:
-        config.write_text(config.read_text().replace("  - agents/\n", f"  - agents/\n  - More:\n{nav}"))
+    config, entries = folder / "mkdocs.yml", "".join(f"      - more/page-{i}.md\n" for i in range(count))
+    if count:
+        config.write_text(config.read_text().replace("  - agents/\n", f"  - agents/\n  - More:\n{entries}"))
 
 
-BUILD = {"ours": ["make", "--silent", "build"], "stock": [sys.executable, "-m", "mkdocs", "build"]}
+def add_notebooks(folder: Path, count: int) -> None:
+    """Copies of a lab, each listed among the labs of its topic; no two are quite the same."""
+    labs = folder / "labs/llms"
+    lab, readme = (labs / "03-embeddings.ipynb").read_text(), labs / "README.md"
+    rows = [
+        f"  - {{file: {i}.ipynb, title: Copy {i}, teaches: x, needs: x, minutes: 1}}\n" for i in range(count)
+    ]
+    readme.write_text(readme.read_text().replace("\nlabs:\n", "\nlabs:\n" + "".join(rows)))
+    for i in range(count):
+        (labs / f"{i}.ipynb").write_text(lab + "\n" * i)
 
 
-def build(name: str, folder: Path) -> float:
-    """Seconds of one build, as a process of its own."""
-    start = time.perf_counter()
+def work(name: str, folder: Path) -> float:
+    """Seconds of the processor for one build, as a process of its own."""
     environment = {"PYTHONPATH": str(folder), "NO_MKDOCS_2_WARNING": "true", "PATH": os.environ["PATH"]}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(BUILD[name], cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{name} did not build:\n{done.stdout}{done.stderr}")
-    return time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(folders: dict[str, Path], rounds: int) -> dict[str, dict[str, float]]:
-    """Median seconds of the kinds of build in each folder, built in turn."""
-    times: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in KINDS} for name in folders}
-    for _ in range(rounds):
-        for folder in folders.values():
-            for made in (".cache", "site"):
-                shutil.rmtree(folder / made, ignore_errors=True)
-        for kind in KINDS:
-            if kind == "edit":
-                for folder in folders.values():
-                    (folder / "docs/llms/README.md").touch()
-            for name, folder in folders.items():
-                times[name][kind].append(build(name, folder))
-    return {name: {kind: statistics.median(t) for kind, t in kinds.items()} for name, kinds in times.items()}
+def one_round(folders: dict[str, Path], kinds: tuple[str, ...] = KINDS) -> dict[str, list[float]]:
+    """The work of each kind of build, ours and stock."""
+    took = {}
+    for folder in folders.values():
+        for made in (".cache", "site"):
+            shutil.rmtree(folder / made, ignore_errors=True)
+    for kind in kinds:
+        if kind == "after an edit":
+            for folder in folders.values():
+                (folder / "docs/llms/README.md").touch()
+        took[kind] = [work(name, folder) for name, folder in folders.items()]
+    return took
+
+
+def row(label: str, ours: float, stock: float) -> str:
+    return f"| {label} | {ours:.2f} | {stock:.2f} | {ours / stock:.2f} |"
 
 
 def weigh(folder: Path, path: str) -> str:
     html = (folder / "site" / path).read_bytes()
-    return f"{len(html) / 1000:.1f} kB, gzip {len(gzip.compress(html, 9)) / 1000:.1f} kB"
+    return f"{path}: {len(html) / 1000:.1f} kB, {len(gzip.compress(html, 9)) / 1000:.1f} kB in gzip"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="builds of each kind (default 3)")
-    parser.add_argument(
-        "--growth", action="store_true", help="also at 100 and 500 pages, and at 50 notebooks"
-    )
+    parser.add_argument("--rounds", type=int, default=3, help="builds of each kind; the median counts")
     options = parser.parse_args()
-    sizes = [(0, 0)] + [(0, 5), (0, 50), (100, 0), (500, 0)] * options.growth
-    heads = [f"ours {kind} | stock {kind} | ratio" for kind in KINDS]
-    print(f"| added | {' | '.join(heads)} |\n|{'---|' * (1 + 3 * len(KINDS))}")
-    for pages, notebooks in sizes:
-        with tempfile.TemporaryDirectory() as temporary:
-            ours, stock = Path(temporary, "ours"), Path(temporary, "stock")
-            ours.mkdir()
-            stock.mkdir()
-            prepare_ours(ours)
-            grow(ours, pages, notebooks)
-            prepare_stock(stock, ours)
-            took = measure({"ours": ours, "stock": stock}, options.rounds if not pages + notebooks else 1)
-            cells = [f"{pages} pages, {notebooks} notebooks"]
-            for kind in KINDS:
-                a, b = took["ours"][kind], took["stock"][kind]
-                cells += [f"{a:.2f} s", f"{b:.2f} s", f"{a / b:.2f}"]
-            print("| " + " | ".join(cells) + " |", flush=True)
-            if not pages + notebooks:
-                weights = [
-                    f"{name}: {path}: {weigh(folder, path)}"
-                    for path in ("llms/index.html", "labs/llms/03-embeddings/index.html")
-                    for name, folder in (("ours", ours), ("stock", stock))
-                ]
-    print("\n".join(["", *weights]))
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = prepare(Path(temporary, "as-it-is"))
+        rounds = [one_round(folders) for _ in range(options.rounds)]
+        print("| Build | ours, s of CPU | stock, s of CPU | ratio |\n|---|---:|---:|---:|")
+        for kind in KINDS:
+            print(row(kind, *(statistics.median(r[kind][i] for r in rounds) for i in range(2))), flush=True)
+        for pages, notebooks in ADDED:
+            grown = prepare(Path(temporary, f"{pages}-{notebooks}"), pages, notebooks)
+            label = f"cold, {pages} more pages" if pages else f"cold, {notebooks} more notebooks"
+            print(row(label, *one_round(grown, ("cold",))["cold"]), flush=True)
+        print()
+        for path in WEIGHED:
+            print(*(f"{name}: {weigh(folder, path)}" for name, folder in folders.items()), sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from building import ROOT
 
@@ -38,7 +39,7 @@ def sample(share: float = 0.5, label: str = "cat") -> Drawing:
     axes(d, x, y, [(0, "0"), (10, "10")], [(0, "0"), (1, "1")])
     d.line([(x(0), y(0)), (x(10), y(share))], "line c-token")
     d.bar(20, 10, 30.04, 5, "c-key")
-    d.cell(50, 10, 8, share, "c-query")
+    d.cells((50, 10), (8, 8), np.array([[share, 0], [0, 1]]), "c-query")
     d.dot(60, 20, "c-value")
     d.arrow((10, 10), (40, 50), "c-accent")
     d.text(10, 90, label)
