@@ -89,7 +89,7 @@ def test_traces_are_numpys(engine: Page, pebble: Model) -> None:
     pebble.forward(ids, trace=trace)
     script = """ids => {
       const trace = newTrace(), plain = (a) => (a instanceof Float32Array ? Array.from(a) : a.map(plain));
-      model.forward(ids, undefined, trace);
+      model.forward(ids, undefined, {trace});
       return {residual: plain(trace.residual), mlp: plain(trace.mlp), query: plain(trace.query), attention: plain(trace.attention)};
     }"""
     theirs = engine.evaluate(script, ids)
@@ -112,7 +112,7 @@ def test_a_silent_head_is_one_whose_output_is_nought(engine: Page, pebble: Model
         weights[name][:, head * width : (head + 1) * width] = 0
     without = Model(pebble.config, weights, pebble.tokenizer)
     theirs = engine.evaluate(
-        "ids => Array.from(model.forward(ids, undefined, undefined, [[1, 2], [4, 0]]).at(-1))", ids
+        "ids => Array.from(model.forward(ids, undefined, {without: [[1, 2], [4, 0]]}).at(-1))", ids
     )
     np.testing.assert_allclose(theirs, without.forward(ids)[-1], atol=1e-3)
     assert np.abs(theirs - pebble.forward(ids)[-1]).max() > 0.1
