@@ -55,6 +55,14 @@ def engine(bench: Path, page: Page) -> Page:
     return page
 
 
+def ahead(model: Model, seen: list[int], count: int) -> list[int]:
+    """The likeliest tokens one by one, without a cache, also past the end token."""
+    said = list(seen)
+    for _ in range(count):
+        said.append(int(model.forward(said)[-1].argmax()))
+    return said[len(seen) :]
+
+
 Show = Callable[..., Page]
 
 
