@@ -190,7 +190,7 @@ def int8_model(model: Model) -> Model:
     return Model(model.config, weights, model.tokenizer)
 
 
-def javascript(model: Model) -> str:
+def javascript(model: Model, variable: str = "PEBBLE") -> str:
     """`globalThis.PEBBLE = {...}`, a script because a page opened from a folder may fetch nothing.
 
     config; vocab (tokens by number, in byte letters) and merges, each split by spaces; and tensors by name:
@@ -212,7 +212,7 @@ def javascript(model: Model) -> str:
         "tensors": tensors,
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return f"globalThis.PEBBLE = {text};\n"
+    return f"globalThis.{variable} = {text};\n"
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File
 
-from pebble.tokenizer import WEIGHTS
 from sitekit import (
     blocks,
     fact_files,
@@ -123,10 +122,9 @@ def place_labs(files: Files, config: MkDocsConfig) -> Files:
 
 def make_scripts(files: Files, config: MkDocsConfig) -> Files:
     """What live figures read: see sitekit/live_figures.py."""
-    changed = max(path.stat().st_mtime for path in WEIGHTS.iterdir())
     try:
         made = {
-            live_figures.WEIGHTS: live_figures.weights_script(WEIGHTS, changed),
+            **live_figures.weights_scripts(),
             live_figures.FACTS: live_figures.facts_script(root_of(config)),
         }
     except rows.FactError as error:

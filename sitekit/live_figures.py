@@ -12,12 +12,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pebble import export
+from pebble import export, tokenizer
 from pebble.model import Model
 from sitekit import fact_files, vocabularies
 
 FOLDER = "figures"
 WEIGHTS = f"{FOLDER}/pebble-weights.js"
+DRAFT = f"{FOLDER}/pebble-draft.js"  # the small model that guesses for Pebble
 FACTS = f"{FOLDER}/facts.js"
 BASE = "live-figure"  # the base of all, no figure itself
 OTHERS = {"reader-progress"}  # custom elements that are no figures
@@ -88,10 +89,19 @@ def place(page: str) -> tuple[str, list[str]]:
 # --- the scripts that are made -----------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=2)
-def weights_script(folder: Path, changed: float) -> str:
-    """Pebble's weights as a script; `changed` is when they were, so that they are read once only."""
-    return export.javascript(Model.load(folder))
+def weights_scripts(folder: Path = tokenizer.WEIGHTS) -> dict[str, str]:
+    """Pebble and its draft as scripts, by path: `globalThis.PEBBLE` and `globalThis.PEBBLE_DRAFT`."""
+    models = {WEIGHTS: (folder, "PEBBLE"), DRAFT: (folder / "draft", "PEBBLE_DRAFT")}
+    return {
+        path: weights_script(folder, variable, max(file.stat().st_mtime for file in folder.iterdir()))
+        for path, (folder, variable) in models.items()
+    }
+
+
+@functools.lru_cache(maxsize=4)
+def weights_script(folder: Path, variable: str, changed: float) -> str:
+    """A model's int8 weights as a script; `changed` is when they were, so that they are read once only."""
+    return export.javascript(Model.load(folder), variable)
 
 
 def facts_script(root: Path) -> str:

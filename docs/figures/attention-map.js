@@ -69,8 +69,8 @@ class AttentionMap extends LiveFigure {
     const { num_hidden_layers: layers, num_attention_heads: heads } = this.model.config;
     const trace = newTrace();
     const silent = this.silent();
-    const whole = this.model.forward(ids)[ids.length - 1];
-    const logits = this.model.forward(ids, undefined, trace, silent)[ids.length - 1];
+    const [whole] = this.model.forward(ids, undefined, { last: 1 });
+    const [logits] = this.model.forward(ids, undefined, { last: 1, trace, without: silent });
     const layer = Math.min(Math.max(0, Math.round(this.state.layer)), layers - 1);
     const head = Math.min(Math.max(0, Math.round(this.state.head)), heads - 1);
     this.names = ids.map((id) => visible(this.model.tokenizer.decode([id])));

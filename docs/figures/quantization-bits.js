@@ -101,7 +101,7 @@ function quantize(row, bits, group) {
 /** The mean of −log probability that the model gives to each token of `answer` after `ids`.
  * @param {Model} model @param {number[]} ids @param {number[]} answer */
 function surprise(model, ids, answer) {
-  const logits = model.forward([...ids, ...answer.slice(0, -1)]).slice(ids.length - 1);
+  const logits = model.forward([...ids, ...answer.slice(0, -1)], undefined, { last: answer.length });
   const shares = answer.map((token, n) => softmax(Float64Array.from(logits[n]))[token]);
   return shares.reduce((sum, share) => sum - Math.log(share + 1e-30), 0) / answer.length;
 }

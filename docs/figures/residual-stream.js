@@ -46,7 +46,7 @@ class ResidualStream extends LiveFigure {
     const ids = this.ids();
     const at = this.state.token in ids ? this.state.token : ids.length - 1;
     const trace = newTrace();
-    this.model.forward(ids, undefined, trace);
+    this.model.forward(ids, undefined, { last: 0, trace });
     const layers = trace.residual.map((rows) => ({ length: Math.sqrt(dot(rows[at], rows[at], rows[at].length)), p: softmax(this.model.logits([rows[at]])[0]) }));
     const final = argmax(layers[layers.length - 1].p);
     this.showTokens(ids, at);

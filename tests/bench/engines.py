@@ -116,9 +116,9 @@ IN_THE_PAGE = """([texts, prompt, written, rounds]) => {
     for (let n = 0; n < 16; n++) ids.push(argmax(model.forward(ids).at(-1)));
     return 16;
   });
-  const read = best(() => model.forward(prompt).length);
+  const read = best(() => (model.forward(prompt, undefined, {last: 1}), prompt.length));
   const question = model.tokenizer.encode(chatPrompt([{role: "user", content: "What is a token?"}]), true);
-  const first = 1000 / best(() => (model.forward(question), 1));
+  const first = 1000 / best(() => (model.forward(question, undefined, {last: 1}), 1));
   return [logits, [cache, none, read], first, question.length];
 }"""
 

@@ -86,7 +86,9 @@ def test_an_unknown_type_is_refused(model: Model, tmp_path: Path) -> None:
 
 
 def test_the_script_for_pages_holds_the_weights(model: Model) -> None:
-    content = json.loads(export.javascript(model).removeprefix("globalThis.PEBBLE = ").removesuffix(";\n"))
+    script = export.javascript(model, "TINY")
+    assert script.replace("TINY", "PEBBLE", 1) == export.javascript(model)
+    content = json.loads(script.removeprefix("globalThis.TINY = ").removesuffix(";\n"))
     assert [model.tokenizer.vocab[t] for t in content["vocab"].split(" ")] == list(
         range(model.config.vocab_size)
     )

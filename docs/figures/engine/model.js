@@ -38,6 +38,13 @@
  * @property {Rows[][]} attention [H][T] of [P up to and with t]; each row sums to 1
  * @property {Rows[]} mlp [T, F], the feed-forward network's inner activations
  */
+/**
+ * @typedef {object} Asked what else is wanted of a forward pass
+ * @property {number} [last] for how many tokens at the end scores are computed; for all, if not said. Whoever writes
+ *   needs one row, and the vocabulary is a seventh of the work
+ * @property {Trace} [trace] to be filled: see `newTrace`
+ * @property {[number, number][]} [without] pairs of layer and head that add nothing ("ablation")
+ */
 
 /** Keys and values of the tokens seen so far. They never change, so nobody need compute them twice. */
 class KVCache {
@@ -80,11 +87,10 @@ class Model {
    *
    * @param {number[]} ids
    * @param {KVCache} [cache] the tokens before `ids`, which it then takes in; without it `ids` start the text
-   * @param {Trace} [trace] to be filled: see `newTrace`
-   * @param {[number, number][]} [without] pairs of layer and head that add nothing ("ablation")
+   * @param {Asked} [asked]
    * @returns {Rows}
    */
-  forward(ids, cache = new KVCache(this.config), trace, without = []) {
+  forward(ids, cache = new KVCache(this.config), { last = ids.length, trace, without = [] } = {}) {
     const total = cache.length + ids.length;
     const window = this.config.max_position_embeddings;
     if (total > window) throw new RangeError(`${total} tokens do not fit the context window of ${window}. Shorten the text.`);
@@ -96,7 +102,7 @@ class Model {
       x = add(x, layer.think(x, trace)); // [T, D]
       trace?.residual.push(x);
     });
-    return this.logits(x);
+    return this.logits(x.slice(x.length - last));
   }
 
   /**

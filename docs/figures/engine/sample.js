@@ -85,7 +85,7 @@ function* generate(model, ids, { maxTokens = 256, random, without, ...filters } 
   let fresh = ids;
   const room = Math.min(maxTokens, model.config.max_position_embeddings - ids.length);
   for (let n = 0; n < room; n++) {
-    const logits = model.forward(fresh, cache, undefined, without)[fresh.length - 1]; // [V]
+    const [logits] = model.forward(fresh, cache, { last: 1, without }); // [V]
     const token = random ? draw(distribution(logits, filters), random()) : argmax(logits);
     yield token;
     if (token === END) return;
@@ -95,7 +95,7 @@ function* generate(model, ids, { maxTokens = 256, random, without, ...filters } 
 
 /** Reads texts one after another, and of each only what is new: the cache holds the beginning that they share. */
 class Reader {
-  /** @param {Model} model @param {[number, number][]} [without] see Model.forward */
+  /** @param {Model} model @param {[number, number][]} [without] see Asked in model.js */
   constructor(model, without) {
     this.model = model;
     this.without = without;
@@ -110,38 +110,61 @@ class Reader {
     while (same < ids.length - 1 && ids[same] === this.ids[same]) same++; // the last is read anew: its scores are wanted
     this.cache.length = same;
     this.ids = ids.slice(0, same); // should the text be too long, this much is still true
-    const logits = this.model.forward(ids.slice(same), this.cache, undefined, this.without);
+    const [logits] = this.model.forward(ids.slice(same), this.cache, { last: 1, without: this.without });
     this.ids = [...ids];
-    return logits[logits.length - 1];
+    return logits;
   }
 }
 
+/** Speculative decoding that bets on repetition, since answers often repeat their prompt.
+ * @param {Model} model @param {number[]} ids @param {{maxTokens?: number, ngram?: number, draft?: number}} [settings] */
+function promptLookup(model, ids, { maxTokens, ngram = 3, draft = 8 } = {}) {
+  return speculate(model, ids, (seen) => guess(seen, ngram).slice(0, draft), maxTokens);
+}
+
 /**
- * Greedy decoding that guesses ahead. Each step yields what it bet on and what one forward pass confirmed.
+ * Greedy decoding that guesses ahead; each step yields what was guessed and what one forward pass confirmed.
  *
- * Answers often repeat their prompt. So when the last few tokens occurred before, we bet that what followed them
- * will follow again, score all of the bet in one pass, and keep as much as greedy decoding would have chosen.
- * The output is the same; only the number of passes shrinks.
- * @param {Model} model @param {number[]} ids @param {{maxTokens?: number, ngram?: number, draft?: number}} [settings]
- * @returns {Generator<{bet: number[], confirmed: number[]}>}
+ * `bet` guesses how a text goes on. All of its guess is scored in one pass, and as much of it kept as greedy decoding
+ * would have chosen. The output is the same; only the number of passes shrinks.
+ * @param {Model} model @param {number[]} ids @param {(seen: number[]) => number[]} bet @param {number} [maxTokens]
+ * @returns {Generator<{guessed: number[], confirmed: number[]}>}
  */
-function* promptLookup(model, ids, { maxTokens = 256, ngram = 3, draft = 8 } = {}) {
+function* speculate(model, ids, bet, maxTokens = 256) {
   const cache = new KVCache(model.config);
   const seen = [...ids];
-  if (seen.length > 1) model.forward(seen.slice(0, -1), cache);
+  if (seen.length > 1) model.forward(seen.slice(0, -1), cache, { last: 0 });
   let left = Math.min(maxTokens, model.config.max_position_embeddings - ids.length);
   while (left > 0) {
-    const bet = guess(seen, ngram).slice(0, Math.min(draft, left - 1));
-    const choices = model.forward([seen[seen.length - 1], ...bet], cache).map(argmax);
+    const guessed = bet(seen).slice(0, left - 1);
+    const choices = model.forward([seen[seen.length - 1], ...guessed], cache).map(argmax); // [1 + guessed]
     let right = 0;
-    while (right < bet.length && bet[right] === choices[right]) right++;
-    let confirmed = choices.slice(0, right + 1); // the bets that held, and one more token for free
+    while (right < guessed.length && guessed[right] === choices[right]) right++;
+    let confirmed = choices.slice(0, right + 1); // the guesses that held, and one more token for free
     if (confirmed.includes(END)) confirmed = confirmed.slice(0, confirmed.indexOf(END) + 1);
     seen.push(...confirmed);
-    cache.length = seen.length - 1; // forget the bets that were lost
+    cache.length = seen.length - 1; // forget the guesses that were lost
     left -= confirmed.length;
-    yield { bet, confirmed };
+    yield { guessed, confirmed };
     if (confirmed.at(-1) === END) return;
+  }
+}
+
+/** Guesses `count` tokens ahead with a small model, greedily: a bet for `speculate`. */
+class Draft {
+  /** @param {Model} model @param {number} [count] */
+  constructor(model, count = 4) {
+    this.window = model.config.max_position_embeddings;
+    this.count = count;
+    this.reader = new Reader(model); // its cache keeps what held; a guess that was lost is overwritten
+  }
+
+  /** @param {number[]} seen @returns {number[]} */
+  guess(seen) {
+    const ids = [...seen];
+    const end = Math.min(seen.length + this.count, this.window);
+    while (ids.length < end) ids.push(argmax(this.reader.read(ids)));
+    return ids.slice(seen.length);
   }
 }
 

@@ -26,13 +26,20 @@ def pebble() -> Model:
 
 
 @pytest.fixture(scope="session")
+def draft() -> Model:
+    """The small model that guesses for Pebble, likewise."""
+    return int8_model(Model.load(WEIGHTS / "draft"))
+
+
+@pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the figures and assets of a built site."""
     folder = tmp_path_factory.mktemp("bench")
     for name in ("figures", "assets"):
         shutil.copytree(ROOT / "docs" / name, folder / name)
-    (folder / live_figures.WEIGHTS).write_text(live_figures.weights_script(WEIGHTS, 0), encoding="utf-8")
-    (folder / live_figures.FACTS).write_text(live_figures.facts_script(ROOT), encoding="utf-8")
+    made = {**live_figures.weights_scripts(), live_figures.FACTS: live_figures.facts_script(ROOT)}
+    for path, content in made.items():
+        (folder / path).write_text(content, encoding="utf-8")
     return folder
 
 
@@ -46,6 +53,14 @@ def engine(bench: Path, page: Page) -> Page:
     page.add_script_tag(path=bench / live_figures.WEIGHTS)
     page.add_script_tag(content="globalThis.model = Model.load(PEBBLE)")
     return page
+
+
+def ahead(model: Model, seen: list[int], count: int) -> list[int]:
+    """The likeliest tokens one by one, without a cache, also past the end token."""
+    said = list(seen)
+    for _ in range(count):
+        said.append(int(model.forward(said)[-1].argmax()))
+    return said[len(seen) :]
 
 
 Show = Callable[..., Page]

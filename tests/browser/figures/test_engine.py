@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from building import ROOT
+from conftest import ahead
 from playwright.sync_api import Page
 
 from pebble import chat, corpus
 from pebble.model import Model, Trace
 from pebble.sample import distribution, generate, prompt_lookup
+from sitekit import live_figures
 from tests.pebble.test_tokenizer import strings
 
 CODE = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "pebble").glob("*.py"))]
@@ -83,13 +85,22 @@ def test_the_cache_changes_nothing(engine: Page, pebble: Model) -> None:
     np.testing.assert_allclose(again, expected[-1], atol=1e-3)
 
 
+def test_scores_are_computed_for_as_many_rows_as_are_asked_for(engine: Page, pebble: Model) -> None:
+    ids = prompts(pebble, 20)[1]
+    script = "([ids, last]) => model.forward(ids, undefined, {last}).map((row) => Array.from(row))"
+    for last in (1, 3):
+        rows = engine.evaluate(script, [ids, last])
+        np.testing.assert_allclose(rows, pebble.forward(ids)[-last:], atol=1e-3)
+    assert engine.evaluate(script, [ids, 0]) == []
+
+
 def test_traces_are_numpys(engine: Page, pebble: Model) -> None:
     ids = prompts(pebble, 20)[2][:30]
     trace: Trace = {}
     pebble.forward(ids, trace=trace)
     script = """ids => {
       const trace = newTrace(), plain = (a) => (a instanceof Float32Array ? Array.from(a) : a.map(plain));
-      model.forward(ids, undefined, trace);
+      model.forward(ids, undefined, {trace});
       return {residual: plain(trace.residual), mlp: plain(trace.mlp), query: plain(trace.query), attention: plain(trace.attention)};
     }"""
     theirs = engine.evaluate(script, ids)
@@ -112,7 +123,7 @@ def test_a_silent_head_is_one_whose_output_is_nought(engine: Page, pebble: Model
         weights[name][:, head * width : (head + 1) * width] = 0
     without = Model(pebble.config, weights, pebble.tokenizer)
     theirs = engine.evaluate(
-        "ids => Array.from(model.forward(ids, undefined, undefined, [[1, 2], [4, 0]]).at(-1))", ids
+        "ids => Array.from(model.forward(ids, undefined, {without: [[1, 2], [4, 0]]}).at(-1))", ids
     )
     np.testing.assert_allclose(theirs, without.forward(ids)[-1], atol=1e-3)
     assert np.abs(theirs - pebble.forward(ids)[-1]).max() > 0.1
@@ -151,6 +162,27 @@ def test_greedy_texts_are_numpys_with_and_without_bets(engine: Page, pebble: Mod
         assert engine.evaluate("ids => [...generate(model, ids, {maxTokens: 40})]", ids) == expected
         bets = engine.evaluate("ids => [...promptLookup(model, ids, {maxTokens: 40})]", ids)
         assert [step["confirmed"] for step in bets] == list(prompt_lookup(pebble, ids, max_tokens=40))
+
+
+def test_a_draft_overwrites_the_guesses_that_were_lost(engine: Page, bench: Path, draft: Model) -> None:
+    engine.add_script_tag(path=bench / live_figures.DRAFT)
+    ids = prompts(draft, 20)[3]
+    seen = [ids, [*ids, 300, 301], ids[:-3], [*ids[:-3], 302]]  # none goes on as guessed
+    theirs = engine.evaluate(
+        "rows => { const draft = new Draft(Model.load(PEBBLE_DRAFT), 4); return rows.map((seen) => draft.guess(seen)); }",
+        seen,
+    )
+    assert theirs == [ahead(draft, row, 4) for row in seen]
+
+
+def test_a_draft_guesses_no_further_than_the_context_window(engine: Page, bench: Path) -> None:
+    engine.add_script_tag(path=bench / live_figures.DRAFT)
+    written, guessed = engine.evaluate("""() => {
+      const ids = Array.from({length: 507}, (_, n) => 300 + (n % 50)), draft = new Draft(Model.load(PEBBLE_DRAFT), 9);
+      const steps = [...speculate(model, ids, (seen) => draft.guess(seen))];
+      return [[steps.flatMap((step) => step.confirmed), [...generate(model, ids)]], draft.guess(ids).length];
+    }""")
+    assert written[0] == written[1] and guessed == 5
 
 
 def test_conversations_are_written_and_read_as_in_python(engine: Page) -> None:

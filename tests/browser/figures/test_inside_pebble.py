@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from building import ROOT
-from conftest import Show
+from conftest import Show, ahead
 from playwright.sync_api import Browser, Page, expect
 
 from pebble import chat
 from pebble.model import Array, Model, Trace, softmax
-from pebble.sample import generate, prompt_lookup
+from pebble.sample import generate, prompt_lookup, speculate
 from pebble.tokenizer import BEGIN, END, pieces
 from sitekit import vocabularies
 
@@ -231,15 +231,60 @@ def test_speculative_decoding_keeps_what_greedy_decoding_says(show: Show, page: 
     show(f'<speculative-decoding text="{text}" ngram="2" draft="4"></speculative-decoding>')
     awake(page)
     steps = list(prompt_lookup(pebble, question(pebble, text), max_tokens=60, ngram=2, draft=4))
-    shown = page.evaluate(
-        "[...document.querySelectorAll('.speculative-decoding__passes li')].map((li) => [...li.querySelectorAll(':scope > .token')].map((t) => t.textContent))"
-    )
-    assert shown == [[visible(pebble, t) for t in step] for step in steps]
+    assert passes(page) == [[visible(pebble, t) for t in step] for step in steps]
     kept = page.locator(".speculative-decoding__passes .token--good").count()
     said = page.locator(".live__words").inner_text()
     tokens = sum(map(len, steps))
-    assert f"{tokens} tokens in {len(steps)} passes: {tokens - len(steps)} of" in said
+    assert f"{tokens} tokens in {len(steps)} passes: {kept} of" in said
     assert kept >= tokens - len(steps)
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_speculative_decoding_with_a_small_model_passes_as_often_as_python(
+    show: Show, page: Page, pebble: Model, draft: Model, count: int
+) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url.rsplit("/", 1)[1]))
+    show("<speculative-decoding></speculative-decoding>")
+    awake(page)
+    assert page.get_by_label("Tokens that must match").is_visible()
+    page.get_by_label("Who guesses").select_option("A small model")
+    page.get_by_label("Tokens guessed ahead").fill(str(count))
+    assert not page.get_by_label("Tokens that must match").is_visible()
+    lost = 0
+    for text in ("What is a token?", "Repeat: the old ferry leaves the harbour at nine.", "Hello!"):
+        page.get_by_label("Question to Pebble").fill(text)
+        guesses = 0
+
+        def bet(seen: list[int]) -> list[int]:
+            nonlocal guesses
+            guesses += count
+            return ahead(draft, seen, count)
+
+        ids = question(pebble, text)
+        steps = list(speculate(pebble, ids, bet, max_tokens=60))
+        assert passes(page) == [[visible(pebble, t) for t in step] for step in steps]
+        assert sum(steps, []) == greedy(pebble, ids, 60)
+        rows = [row.locator("td").all_inner_texts() for row in page.locator("tbody tr").all()]
+        tokens = sum(map(len, steps))
+        assert [row[:2] for row in rows] == [
+            [str(tokens), "1.00"],
+            [str(len(steps)), f"{tokens / len(steps):.2f}"],
+            [str(guesses), "1.00"],
+        ]
+        assert all(float(row[2]) > 0 for row in rows) and float(rows[2][2]) < float(rows[1][2])
+        lost += page.locator(".speculative-decoding__passes .token--bad").count()
+    assert lost > 0 or count < 9  # guesses go on past the end, so that of nine some are lost
+    assert loaded.count("pebble-draft.js") == 1
+    page.get_by_role("link", name="Link to this state").click()
+    expect(page.get_by_label("Who guesses")).to_have_value("model")
+    expect(page.get_by_label("Tokens guessed ahead")).to_have_value(str(count))
+
+
+def passes(page: Page) -> list[list[str]]:
+    return page.evaluate(
+        "[...document.querySelectorAll('.speculative-decoding__passes li')].map((li) => [...li.querySelectorAll(':scope > .token')].map((t) => t.textContent))"
+    )
 
 
 TOOLS = [

@@ -31,6 +31,7 @@ def test_nothing_is_loaded_before_a_figure_is_seen_and_then_once(show: Show, pag
     page.mouse.wheel(0, 3500)
     expect(page.locator("#live-next-token-2 .live__words")).to_contain_text("Likeliest", timeout=30_000)
     assert names.count("pebble-weights.js") == 1 and names.count("model.js") == 1
+    assert "pebble-draft.js" not in names
 
 
 @pytest.mark.parametrize("name", FIGURES)
