@@ -32,6 +32,7 @@ ALSO = {
     "pebble/export.py": {"gguf"},
     "pebble/server.py": {"starlette", "uvicorn"},
     "pebble/serving/": {"starlette", "pydantic"},
+    "sitekit/hooks.py": {"jinja2"},
     "sitekit/drawings/": {"numpy"},
     "sitekit/vocabularies.py": {"llama_models", "mistral_common"},
 }
