@@ -105,7 +105,7 @@ def loss_per_token() -> Drawing:
 
 @drawing(FIGURES + "loss-curve.svg")
 def loss_curve() -> Drawing:
-    """The loss of Pebble's own training, as log.csv holds it."""
+    """The loss in Pebble's first run of training, on the tokens it has to write, as log.csv holds it."""
     with (ROOT / "pebble/weights/log.csv").open(encoding="utf-8") as file:
         log = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     tokens, loss = [row["tokens"] for row in log], [row["own_loss"] for row in log]
@@ -118,7 +118,7 @@ def loss_curve() -> Drawing:
     d = Drawing(
         440,
         316,
-        "Pebble's training loss",
+        "The loss in Pebble's first run of training",
         "The loss on a logarithmic axis against tokens. It begins near "
         f"ln {pebble().config.vocab_size} = {ceiling:.1f}, "
         f"is {smooth[len(smooth) // 4]:.2f} after a quarter of the {tokens[-1] / 1e6:.1f} million tokens, "
