@@ -3,6 +3,7 @@
 The functions are taken out of the notebooks' cells, so that what is tested is what the learner reads.
 """
 
+import gc
 import hashlib
 import json
 import re
@@ -55,7 +56,7 @@ class FakeEmbeddings:
 
 
 @pytest.fixture
-def rag() -> dict[str, Any]:
+def rag() -> Iterator[dict[str, Any]]:
     """The names that lab 04 defines for its index and its answers, with a fake embedding model."""
     names: dict[str, Any] = {}
     exec(cell(RAG, "setup", before="where = connect()"), names)
@@ -69,7 +70,9 @@ def rag() -> dict[str, Any]:
     exec(cell(RAG, "chunk", before="STRATEGIES = "), names)
     exec(cell(RAG, "store", before="build(workspace"), names)
     exec(cell(RAG, "answer", before="sources = ["), names)
-    return names
+    yield names
+    names["temporary"].cleanup()
+    gc.collect()  # here, where its warnings are expected, and not in the middle of another test
 
 
 def chunks(names: dict[str, Any], page: str, count: int) -> list[Any]:
