@@ -108,9 +108,15 @@ def table(results: dict[str, dict[str, int]]) -> str:
 def write(results: dict[str, dict[str, int]], folder: Path = WEIGHTS) -> None:
     """Store the results, and put their table between the marks in the model card."""
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    card = folder / "README.md"
-    marked = re.compile("(<!-- results -->\n).*?(<!-- end -->)", re.DOTALL)
-    text = marked.sub(lambda m: f"{m[1]}{table(results)}\n{m[2]}", card.read_text(encoding="utf-8"))
+    put(table(results), "results", folder / "README.md")
+
+
+def put(table: str, name: str, card: Path) -> None:
+    """Put a table between its marks in the model card."""
+    marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    text, found = marked.subn(lambda m: f"{m[1]}{table}\n{m[2]}", card.read_text(encoding="utf-8"))
+    if not found:
+        raise SystemExit(f"{card}: there is no place for the table; add <!-- {name} --> and <!-- end -->.")
     card.write_text(text, encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pebble.corpus.example import Example, lines, says, user
-from pebble.corpus.relations import ATTRIBUTE, DOER, SEEN, TERM, Relation, composed
+from pebble.corpus.relations import ATTRIBUTE, DOER, SEEN, TERM, Relation, Wording
 from pebble.corpus.world import World, upper
 
 NOT_IN_SOURCES = "That is not in the sources."
@@ -40,9 +40,9 @@ AROUND = lines("""
     According to the text, {q}?""")
 
 
-def fact(w: World, relations: Sequence[Relation | str], subject: str = "") -> Fact:
+def fact(w: World, relations: Sequence[Wording], subject: str = "") -> Fact:
     drawn = w.rng.choice(relations)
-    relation = drawn if isinstance(drawn, Relation) else composed(w)
+    relation = drawn if isinstance(drawn, Relation) else drawn(w)
     subject = subject or relation.subject(w)
     slots = {"s": subject} | relation.slots(w)  # a term of the glossary brings its own subject
     subject = slots["s"]
@@ -83,9 +83,7 @@ def prompt(w: World, sentences: list[str], question: str) -> str:
     return w.rng.choice(LAYOUTS).format(sources=w.among("\n", "\n", "\n", " ").join(numbered), q=question)
 
 
-def reading(
-    w: World, count: int, relations: Sequence[Relation | str] = SEEN, answerable: bool = True
-) -> Example:
+def reading(w: World, count: int, relations: Sequence[Wording] = SEEN, answerable: bool = True) -> Example:
     """A question about one of `count` facts. Others share its subject or wording, lest one word decide."""
     asked = fact(w, relations)
     sentences = [asked.sentence] if answerable else []

@@ -419,10 +419,9 @@ def composed(w: World) -> Relation:
     return Relation(sentence, "\n".join(questions), subject, lambda w: fixed | {"v": value(w)})
 
 
-COMPOSED = "composed anew for each fact"
-
-SEEN: list[Relation | str] = [
-    COMPOSED, COMPOSED, COMPOSED, COMPOSED, COMPOSED, COMPOSED, COMPOSED,
+Wording = Relation | Callable[[World], Relation]  # a relation, or what composes one for each fact
+SEEN: list[Wording] = [
+    composed, composed, composed, composed, composed, composed, composed,
     ATTRIBUTE, ATTRIBUTE, ATTRIBUTE, ATTRIBUTE, DEED, DEED, DOER, WHERE, WHEN, COUNT, JOB, MADE,
     MEASURE, PRICE, DURATION, LOOKS, CONTENT, REASON, GIFT, EVENT, VENUE, USE, MATERIAL,
     TERM, TERM,

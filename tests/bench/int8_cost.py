@@ -8,7 +8,6 @@ often both find the same token likeliest, and the perplexity of each.
 """
 
 import argparse
-import re
 from pathlib import Path
 
 import numpy as np
@@ -59,15 +58,6 @@ def cost(stored: Model, count: int, seed: int = 1) -> str:
     return f"{answers(stored, rounded, tasks)}\n\n{texts(stored, rounded, every)}"
 
 
-def write(table: str, card: Path) -> None:
-    """Put the table between its marks in the model card."""
-    marked = re.compile("(<!-- int8 -->\n).*?(<!-- end -->)", re.DOTALL)
-    text, found = marked.subn(lambda m: f"{m[1]}{table}\n{m[2]}", card.read_text(encoding="utf-8"))
-    if not found:
-        raise SystemExit(f"{card}: there is no place for the table; add <!-- int8 --> and <!-- end -->.")
-    card.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -79,7 +69,7 @@ def main() -> None:
     table = cost(Model.load(options.folder), options.count)
     print(table)
     if options.write:
-        write(table, options.folder / "README.md")
+        evaluate.put(table, "int8", options.folder / "README.md")
 
 
 if __name__ == "__main__":

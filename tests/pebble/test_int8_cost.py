@@ -37,8 +37,8 @@ def test_a_model_agrees_with_itself_and_not_with_coarser_weights() -> None:
 def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
     card = tmp_path / "README.md"
     card.write_text("<!-- results -->\nkept\n<!-- end -->\n<!-- int8 -->\nold\n<!-- end -->\n")
-    int8_cost.write("new", card)
+    evaluate.put("new", "int8", card)
     assert card.read_text() == "<!-- results -->\nkept\n<!-- end -->\n<!-- int8 -->\nnew\n<!-- end -->\n"
     card.write_text("no marks")
     with pytest.raises(SystemExit, match="add <!-- int8 -->"):
-        int8_cost.write("new", card)
+        evaluate.put("new", "int8", card)
