@@ -75,14 +75,16 @@ def place(page: str) -> tuple[str, list[str]]:
     """A page's HTML with its live figures out of their paragraphs, where none may stand; and their names.
 
     A figure may stand around what the page says without scripts. The class gives each its room before its
-    script has run.
+    script has run, the id lets a link find it.
     """
+    found: list[str] = []
 
     def placed(match: re.Match[str]) -> str:
         name, attributes, still = match.group("name", "attributes", "still")
-        return f'<{name} class="live"{attributes}>{still or ""}</{name}>'
+        found.append(name)
+        number = f"-{found.count(name)}" if name in found[:-1] else ""
+        return f'<{name} id="live-{name}{number}" class="live"{attributes}>{still or ""}</{name}>'
 
-    found = [match["name"] for match in ALONE.finditer(page)]
     return ALONE.sub(placed, page), list(dict.fromkeys(found))
 
 

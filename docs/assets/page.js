@@ -138,7 +138,7 @@ for (const heading of document.querySelectorAll("article :is(h1, h2, h3)[id]")) 
 
 // --- code blocks: a button that copies ------------------------------------------------------------
 
-for (const code of document.querySelectorAll(".highlight pre > code")) {
+for (const code of document.querySelectorAll(".highlight pre code")) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
   button.setAttribute("aria-live", "polite"); // so that "Copied" is heard
   button.onclick = async () => {

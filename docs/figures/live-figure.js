@@ -151,8 +151,7 @@ class LiveFigure extends HTMLElement {
   frame() {
     const name = this.localName;
     this.still = [...this.childNodes]; // what the page says here without scripts
-    const before = document.querySelectorAll(`${name}[id^="live-"]`).length;
-    this.id ||= before ? `live-${name}-${before + 1}` : `live-${name}`;
+    this.id ||= `live-${name}`;
     this.state = this.firstState();
     this.picture = h("div", { class: "live__picture" }, ...this.build());
     this.words = h("p", { class: "live__words", role: "status" });
@@ -331,3 +330,6 @@ class LiveFigure extends HTMLElement {
 
   draw() {}
 }
+
+// The figures of this page come once the page itself is there.
+addEventListener("load", () => new Set([...document.querySelectorAll(".live")].map((figure) => `${figure.localName}.js`)).forEach(load));

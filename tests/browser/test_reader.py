@@ -198,6 +198,7 @@ def test_pages_print_without_the_furniture(site: Path, serve: Serve, page: Page)
 
 def test_text_lines_are_a_comfortable_length(site: Path, serve: Serve, page: Page) -> None:
     page.goto(serve(site) + "llms/")
+    page.add_style_tag(content="* { content-visibility: visible !important }")  # all paragraphs laid out
     page.evaluate("document.fonts.ready")
     measure = """() => {
       const p = [...document.querySelectorAll('article > p')].reduce((a, b) => a.textContent.length > b.textContent.length ? a : b);

@@ -71,11 +71,8 @@ def show(bench: Path, page: Page) -> Show:
     """Open a page with the given live figures; `wrong` on the page collects what goes wrong."""
 
     def open_page(markup: str, query: str = "", scheme: str = "default", space: int = 0) -> Page:
-        names = [name for name in live_figures.names(ROOT / "docs/figures") if f"<{name}" in markup]
         markup, _ = live_figures.place(re.sub(r"(<([a-z-]+-[a-z-]+)[^<]*></\2>)", r"<p>\1</p>", markup))
-        scripts = "".join(
-            f'<script defer src="figures/{name}.js"></script>' for name in (live_figures.BASE, *names)
-        )
+        scripts = f'<script defer src="figures/{live_figures.BASE}.js"></script>'
         styles = "".join(
             f'<link rel="stylesheet" href="{path}">'
             for path in (
