@@ -31,7 +31,7 @@ from pebble.corpus.tools import (
     tool_not_needed,
     units,
 )
-from pebble.corpus.world import World
+from pebble.corpus.world import World, a
 
 __all__ = [
     "DO_NOT_KNOW", "MIXTURE", "NOT_IN_SOURCES", "NO_TOOL", "TESTS", "Example", "World", "calls", "example",
@@ -43,19 +43,20 @@ Kind = Callable[[World], Example]
 # How often each kind comes, in relation to the others
 MIXTURE: list[tuple[int, Kind]] = [
     (5, lambda w: reading(w, 1)),
-    (36, lambda w: reading(w, w.among(2, 3, 3, 4, 5))),
-    (20, lambda w: reading(w, w.among(1, 2, 3, 4, 5), answerable=False)),
-    (18, extraction),
-    (5, arithmetic),
-    (6, units),
-    (6, dates),
-    (16, lookup),
-    (3, tool_error),
-    (9, several_steps),
+    (28, lambda w: reading(w, w.among(2, 3, 3, 4, 5))),
+    (12, lambda w: reading(w, w.among(2, 3, 3, 4, 5), twins=0.8)),
+    (24, lambda w: reading(w, w.among(1, 2, 3, 4, 5), answerable=False)),
+    (22, extraction),
+    (7, arithmetic),
+    (5, units),
+    (5, dates),
+    (18, lookup),
+    (5, tool_error),
+    (12, several_steps),
     (5, tool_not_needed),
-    (22, glossary),
-    (6, small_talk),
-    (2, repeat),
+    (20, glossary),
+    (8, small_talk),
+    (3, repeat),
     (3, pairs),
     (2, story),
 ]
@@ -90,7 +91,23 @@ SYSTEM = [
     "You answer questions.",
     "Answer from the sources.",
     "Use the tools when they help.",
+    "You are {name}.",
+    "You are {name}, {job} from {city}.",
+    "You work for {name} in {city}.",
+    "You are {job} and {adjective}.",
+    "Speak like {job}.",
+    "Answer like {job}, in one sentence.",
+    "Today is {day}. Answer in one sentence.",
+    "Answer the question. Do not speak of the {thing}.",
+    "Write {adjective} answers.",
 ]
+
+
+def system_prompt(w: World) -> str:
+    """Whatever it asks for, Pebble answers as ever: it is too small to play a role, but must not be thrown."""
+    return w.rng.choice(SYSTEM).format(
+        name=w.person(), job=a(w.job()), city=w.city(), day=w.day(), thing=w.thing(), adjective=w.adjective()
+    )
 
 
 def example(w: World) -> Example:
@@ -102,7 +119,7 @@ def example(w: World) -> Example:
         before = w.rng.choice([glossary, small_talk, repeat, pairs, TESTS["one source"]])(w)
         made.messages = before.messages + made.messages
     if w.chance(0.15):
-        made.messages = [{"role": "system", "content": w.rng.choice(SYSTEM)}, *made.messages]
+        made.messages = [{"role": "system", "content": system_prompt(w)}, *made.messages]
     return made
 
 
