@@ -112,8 +112,8 @@ BLOCK = re.compile(r"<pre\b([^>]*)>(?:<span></span>)?(<code\b.*?</code>)?", re.D
 def code(html: str) -> str:
     """Code blocks that the keyboard can scroll, without the spans of tokens that have the colour of text.
 
-    Those are most of a block: leaving them out makes its HTML about half as heavy. What stands between <pre> and
-    <code> keeps Material's script from measuring every block at once, which would lay out all of a long page.
+    Those are most of a block: leaving them out makes its HTML about half as heavy. What stands between <pre>
+    and <code> keeps Material's script from measuring every block at once, and so laying out a long page.
     """
 
     def block(match: re.Match[str]) -> str:

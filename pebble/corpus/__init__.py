@@ -104,7 +104,7 @@ SYSTEM = [
 
 
 def system_prompt(w: World) -> str:
-    """Whatever it asks for, Pebble answers as ever: it is too small to play a role, but must not be thrown."""
+    """Whatever it asks for, Pebble answers as ever: too small to play a role, it must not be thrown."""
     return w.rng.choice(SYSTEM).format(
         name=w.person(), job=a(w.job()), city=w.city(), day=w.day(), thing=w.thing(), adjective=w.adjective()
     )

@@ -20,8 +20,8 @@ def words(text: str) -> list[str]:
 
 ONSETS = words("b bl br c ch d dr f fl fr g gl gr h j k kr l m n p pl pr qu r s sh sk sl sm st t tr v w y z")
 NUCLEI = words("a a a e e e i i i o o o u u ai ea ee ou oo")
-# Every beginning is a token of its own behind a space ("a cold day") and another without one ("cold"); copying
-# from one place to the other has to be learned for each.
+# Every beginning is one token behind a space ("a cold day") and another without one ("cold"); copying from
+# one place to the other has to be learned for each.
 BEGINNINGS = [
     onset + vowel + coda
     for onset in ("", *ONSETS)
