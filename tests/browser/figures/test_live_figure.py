@@ -159,3 +159,12 @@ def test_a_figure_that_leaves_the_page_stops(show: Show, page: Page) -> None:
     turns = page.evaluate("turns")
     page.wait_for_timeout(100)
     assert page.evaluate("turns") <= turns + 1 and turns > 1
+
+
+def test_a_link_to_a_figure_lands_on_it_though_others_above_it_grow(show: Show) -> None:
+    above = "<attention-map></attention-map>\n<agent-loop></agent-loop>\n" * 2
+    page = show(f'{above}<rope-angles></rope-angles><div style="height:2000px"></div>', "#live-rope-angles")
+    page.wait_for_function(
+        "Math.abs(document.getElementById('live-rope-angles').getBoundingClientRect().top) < 100"
+        " && document.querySelectorAll('.live__picture').length === 5"
+    )
