@@ -167,7 +167,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     glossary_url = url_of(files, glossary.PAGE, page.file)
     if glossary_url and uri != glossary.PAGE and not page.is_homepage:
         html = glossary.linker(terms.values(), path_of(page))(html, glossary_url)
-    html, page.meta["live_figures"] = live_figures.place(html)
+    html = live_figures.place(html)
     return blocks.code(blocks.tables(html))
 
 

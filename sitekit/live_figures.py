@@ -71,8 +71,8 @@ def attributes(script: Path) -> list[str]:
     return re.findall(r"^    ([a-z]+):", defaults[1], re.MULTILINE) if defaults else []
 
 
-def place(page: str) -> tuple[str, list[str]]:
-    """A page's HTML with its live figures out of their paragraphs, where none may stand; and their names.
+def place(page: str) -> str:
+    """A page's HTML with its live figures out of their paragraphs, where none may stand.
 
     A figure may stand around what the page says without scripts. The class gives each its room before its
     script has run, the id lets a link find it.
@@ -85,7 +85,7 @@ def place(page: str) -> tuple[str, list[str]]:
         number = f"-{found.count(name)}" if name in found[:-1] else ""
         return f'<{name} id="live-{name}{number}" class="live"{attributes}>{still or ""}</{name}>'
 
-    return ALONE.sub(placed, page), list(dict.fromkeys(found))
+    return ALONE.sub(placed, page)
 
 
 # --- the scripts that are made -----------------------------------------------------------------------

@@ -71,7 +71,7 @@ def show(bench: Path, page: Page) -> Show:
     """Open a page with the given live figures; `wrong` on the page collects what goes wrong."""
 
     def open_page(markup: str, query: str = "", scheme: str = "default", space: int = 0) -> Page:
-        markup, _ = live_figures.place(re.sub(r"(<([a-z-]+-[a-z-]+)[^<]*></\2>)", r"<p>\1</p>", markup))
+        markup = live_figures.place(re.sub(r"(<([a-z-]+-[a-z-]+)[^<]*></\2>)", r"<p>\1</p>", markup))
         scripts = f'<script defer src="figures/{live_figures.BASE}.js"></script>'
         styles = "".join(
             f'<link rel="stylesheet" href="{path}">'
