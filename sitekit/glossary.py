@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import groupby
 
@@ -61,11 +61,11 @@ def definitions(terms: dict[str, Term]) -> str:
 # --- links from pages ------------------------------------------------------------------------------
 
 # Only prose is linked. What a click or a glance already has a meaning for, and what is data, stays as it is.
-LEFT_ALONE = {"a", "button", "code", "figure", "kbd", "pre", "script", "style", "summary", "svg", "table"}
-LEFT_ALONE |= {"h1", "h2", "h3", "h4", "h5", "h6"}
-TAG = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
+LEFT_ALONE = "a|button|code|figure|kbd|pre|script|style|summary|svg|table|h[1-6]"
+NO_PROSE = re.compile(
+    rf"<!--.*?-->|<({LEFT_ALONE})(?=[\s>])[^>]*>.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE
+)
 WORD = re.compile(r"(?<![\w@/.-])\w+")
-TAG_NAME = re.compile(r"<(/?)([a-z0-9]+)", re.IGNORECASE)
 
 
 def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
@@ -98,7 +98,11 @@ def linker(terms: Iterable[Term], path: str) -> Callable[[str, str], str]:
             linked.add(term.term)
             return f'<a class="term" href="{url}#{term.anchor}">{match[0]}</a>'
 
-        return "".join(linked_text(part) if is_prose else part for part, is_prose in _parts(html))
+        parts, end = [], 0
+        for other in NO_PROSE.finditer(html):
+            parts += [linked_text(html[end : other.start()]), other[0]]
+            end = other.end()
+        return "".join([*parts, linked_text(html[end:])])
 
     return link if owner else lambda html, url: html
 
@@ -124,19 +128,6 @@ def _begins(match: re.Match[str]) -> bool:
     """Whether a match begins a sentence, or a piece of text between two tags."""
     before = match.string[: match.start()].rstrip().rstrip("\"'“‘(")
     return not before.strip() or before.rstrip()[-1] in ".?!:;"
-
-
-def _parts(html: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of HTML, text and tags in turn, each with whether it is prose."""
-    inside: list[str] = []
-    for i, part in enumerate(TAG.split(html)):
-        yield part, i % 2 == 0 and not inside
-        tag = TAG_NAME.match(part) if i % 2 else None
-        if tag and (name := tag[2].lower()) in LEFT_ALONE:
-            if not tag[1] and not part.endswith("/>"):
-                inside.append(name)
-            elif tag[1] and inside and inside[-1] == name:
-                inside.pop()
 
 
 def forms(name: str) -> set[str]:

@@ -154,8 +154,15 @@ def finish(html: str, images: dict[str, Image], folder: str) -> str:
     html = re.sub(r"\s*<style>.*?</style>\s*\Z", "", html, flags=re.DOTALL)
     html = re.sub(r'<div[^>]*class="clipboard-copy-txt"[^>]*>.*?</div>\n?', "", html, flags=re.DOTALL)
     block = re.compile(r'<div class="highlight[^"]*"><pre>(?:<span></span>)?(.*?)\n?</pre></div>', re.DOTALL)
-    html = block.sub(r'<div class="highlight"><pre><code>\1\n</code></pre></div>', html)
-    return re.sub(r'<a class="anchor-link" href="[^"]+">¶</a>', "", html)  # page.js makes those
+    html = block.sub(
+        lambda m: f'<div class="highlight"><pre><code>{plain_quotes(m[1])}\n</code></pre></div>', html
+    )
+    return re.sub(r'<a class="anchor-link" href="[^"]+">(¶|&#182;)</a>', "", html)  # page.js makes those
+
+
+def plain_quotes(text: str) -> str:
+    """Quotation marks between tags as themselves: code is full of them."""
+    return text.replace("&quot;", '"').replace("&#39;", "'")
 
 
 LINK = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)(")')

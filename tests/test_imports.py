@@ -34,6 +34,7 @@ ALSO = {
     "pebble/serving/": {"starlette", "pydantic"},
     "sitekit/hooks.py": {"jinja2"},
     "sitekit/drawings/": {"numpy"},
+    "sitekit/stylesheets.py": {"tinycss2"},
     "sitekit/vocabularies.py": {"llama_models", "mistral_common"},
 }
 

@@ -1,7 +1,8 @@
 // @ts-check
 "use strict";
 /**
- * What pages do beyond showing text: remember what a reader has finished, link to headings, copy code, fold, focus.
+ * What pages do beyond showing text: remember what a reader has finished, link to headings, copy code, fold, focus,
+ * and load their live figures.
  *
  * Progress is kept in this browser and sent nowhere:
  *
@@ -166,3 +167,32 @@ fold();
 document.getElementById("__search")?.addEventListener("change", ({ target }) => {
   if (/** @type {HTMLInputElement} */ (target).checked) document.forms.namedItem("search")?.query.focus();
 });
+
+// --- live figures: their scripts come when a reader comes near ----------------------------------------
+
+const figures = new URL("../figures/", /** @type {HTMLScriptElement} */ (document.currentScript).src);
+
+/** @type {Map<string, Promise<void>>} */
+const figureScripts = new Map();
+
+/** Load a script of docs/figures/, once. @param {string} name @returns {Promise<void>} */
+function figureScript(name) {
+  const script = Object.assign(document.createElement("script"), { src: `${figures}${name}.js` });
+  const promise = figureScripts.get(name) ?? new Promise((loaded) => (document.head.append(script), (script.onload = () => loaded())));
+  figureScripts.set(name, promise);
+  return promise;
+}
+
+const near = new IntersectionObserver(
+  async (entries) => {
+    const come = entries.filter(({ isIntersecting }) => isIntersecting).map(({ target }) => target);
+    if (!come.length) return;
+    come.forEach((figure) => near.unobserve(figure));
+    await figureScript("live-figure");
+    await Promise.all(come.map(({ localName }) => figureScript(localName)));
+    // figures take more room than was kept for them, so that a link to one finds it moved by those above
+    come.find(({ id }) => location.hash === `#${id}`)?.scrollIntoView();
+  },
+  { rootMargin: "1000px" },
+);
+document.querySelectorAll(".live").forEach((figure) => near.observe(figure));

@@ -330,10 +330,3 @@ class LiveFigure extends HTMLElement {
 
   draw() {}
 }
-
-// The figures of this page come once the page itself is there; a link to one finds it moved by those above.
-addEventListener("load", async () => {
-  const names = new Set([...document.querySelectorAll(".live")].map((figure) => figure.localName));
-  await Promise.allSettled([...names].map((name) => load(`${name}.js`)));
-  if (location.hash.startsWith("#live-")) document.getElementById(location.hash.slice(1))?.scrollIntoView();
-});

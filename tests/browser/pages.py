@@ -35,8 +35,16 @@ def pages_of(site: Path) -> list[str]:
     )
 
 
+def wake(page: Page) -> None:
+    """Go past every live figure, so that each has been built as a reader finds it."""
+    for figure in page.locator(".live").all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(".live__picture").wait_for(state="attached")
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds on the page, a line each: rule, the element, what to do."""
+    wake(page)
     page.add_style_tag(content="* { content-visibility: visible !important }")  # axe passes over the rest
     found = Axe().run(page, options={**RULES, "resultTypes": ["violations"]}).response["violations"]
     return [f"{v['id']}: {n['html'][:120]}: {n['failureSummary']}" for v in found for n in v["nodes"]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from building import ROOT
-from pages import pages_of, violations, watch
+from pages import pages_of, violations, wake, watch
 from playwright.sync_api import Browser, Page
 
 from sitekit.layers import LAYERS
@@ -54,6 +54,7 @@ def test_pages_load_cleanly_and_from_here_only(site: Path, serve: Callable[[Path
     for path in pages_of(site):
         if path != "404.html":  # made for a site whose address is known: see the next test
             page.goto(serve(site) + path, wait_until="networkidle")
+            wake(page)
     assert not outside and not wrong, outside + wrong
 
 
@@ -63,6 +64,7 @@ def test_hosted_pages_load_cleanly_and_from_here_only(
     outside, wrong = watch(page)
     for path in pages_of(hosted_site):
         page.goto(serve(hosted_site) + path, wait_until="networkidle")
+        wake(page)
     assert not outside and not wrong, outside + wrong
 
 
@@ -70,7 +72,20 @@ def test_offline_pages_load_cleanly_from_the_folder(offline_site: Path, page: Pa
     outside, wrong = watch(page)
     for path in offline_site.rglob("*.html"):
         page.goto(path.as_uri(), wait_until="networkidle")
+        wake(page)
     assert not outside and not wrong, outside + wrong
+
+
+def test_figures_are_loaded_when_a_reader_comes_near(
+    site: Path, serve: Callable[[Path], str], page: Page
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.goto(serve(site) + "llms/", wait_until="networkidle")
+    assert "page.js" in asked and "live-figure.js" not in asked
+    page.locator("next-token").scroll_into_view_if_needed()
+    page.locator("next-token .live__picture").wait_for(state="attached")
+    assert {"live-figure.js", "next-token.js"} <= set(asked) and "memory-calculator.js" not in asked
 
 
 def test_the_watch_sees_what_it_should(site: Path, serve: Callable[[Path], str], page: Page) -> None:
@@ -93,6 +108,7 @@ def test_no_page_scrolls_sideways(
     too_wide = {}
     for path in pages_of(site):
         page.goto(serve(site) + path)
+        wake(page)
         excess = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if excess > 0:
             too_wide[path] = excess

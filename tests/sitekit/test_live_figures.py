@@ -80,12 +80,12 @@ def test_facts_are_those_of_the_file() -> None:
         assert (model["parameters"], model["layers"]) == (row.parameters.total, row.architecture.layers)
 
 
-def test_a_built_site_has_the_scripts_and_only_pages_with_figures_ask_for_them(site: Path) -> None:
+def test_a_built_site_has_the_scripts_and_pages_name_none(site: Path) -> None:
     assert (site / live_figures.WEIGHTS).stat().st_size <= 1_700_000
     assert (site / live_figures.DRAFT).stat().st_size <= 300_000
     assert (site / live_figures.FACTS).is_file() and not (site / "figures/index.html").exists()
     for page in site.rglob("*.html"):
         html = page.read_text(encoding="utf-8")
         has = any(f"<{name}" in html for name in live_figures.names(FIGURES))
-        assert ("live-figure.js" in html) == has, page
-        assert "pebble-weights.js" not in html and "pebble-draft.js" not in html
+        assert ("figures/live-figure.css" in html) == has == (' class="live"' in html), page
+        assert not any(f"{name}.js" in html for name in ("live-figure", "pebble-weights", "pebble-draft"))

@@ -72,7 +72,7 @@ def show(bench: Path, page: Page) -> Show:
 
     def open_page(markup: str, query: str = "", scheme: str = "default", space: int = 0) -> Page:
         markup = live_figures.place(re.sub(r"(<([a-z-]+-[a-z-]+)[^<]*></\2>)", r"<p>\1</p>", markup))
-        scripts = f'<script defer src="figures/{live_figures.BASE}.js"></script>'
+        scripts = '<script defer src="assets/page.js"></script>'
         styles = "".join(
             f'<link rel="stylesheet" href="{path}">'
             for path in (
