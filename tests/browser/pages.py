@@ -36,10 +36,11 @@ def pages_of(site: Path) -> list[str]:
 
 
 def wake(page: Page) -> None:
-    """Go past every live figure, so that each has been built as a reader finds it."""
+    """Go past every live figure, and wait until each has drawn what a reader finds."""
     for figure in page.locator(".live").all():
         figure.scroll_into_view_if_needed()
-        figure.locator(".live__picture").wait_for(state="attached")
+        page.wait_for_function("figure => figure.waking", arg=figure.element_handle())
+    page.evaluate("Promise.all([...document.querySelectorAll('.live')].map((figure) => figure.waking))")
 
 
 def violations(page: Page) -> list[str]:
