@@ -1,7 +1,7 @@
 """A mixture of experts: model.py once more, with several feed-forward networks of which each token takes two.
 
 This is the architecture of Mixtral (arXiv 2401.04088). A small trained one lies in weights/mixture, in the
-format of transformers' MixtralForCausalLM. Left out are shared experts and training, for which see network.py.
+format of transformers' MixtralForCausalLM. Left out are shared experts, and training: see network.py.
 
     >>> model = MixtureModel.load()
     >>> trace: Trace = {}
@@ -44,8 +44,8 @@ class MixtureModel(Model):
 
     @classmethod
     def load(cls, folder: Path | str = WEIGHTS / "mixture") -> "MixtureModel":
-        tokenizer = Tokenizer.load(folder)
-        return cls(MixtureConfig.load(folder), read_safetensors(Path(folder) / "model.safetensors"), tokenizer)
+        weights = read_safetensors(Path(folder) / "model.safetensors")
+        return cls(MixtureConfig.load(folder), weights, Tokenizer.load(folder))
 
 
 class MixtureLayer(Layer):
@@ -55,9 +55,9 @@ class MixtureLayer(Layer):
 
     def read_feed_forward(self, stack: Callable[..., Array]) -> None:
         self.router = stack("block_sparse_moe.gate")  # [D, E]
-        experts = [f"block_sparse_moe.experts.{e}." for e in range(self.config.num_local_experts)]
-        self.gate_up = [stack(e + "w1", e + "w3") for e in experts]  # E times [D, 2 * F]
-        self.down = [stack(e + "w2") for e in experts]  # E times [F, D]
+        names = [f"block_sparse_moe.experts.{e}." for e in range(self.config.num_local_experts)]
+        # Mixtral's w1 is Llama's gate_proj, w3 its up_proj, w2 its down_proj
+        self.experts = [(stack(n + "w1", n + "w3"), stack(n + "w2")) for n in names]  # [D, 2 * F], [F, D]
 
     def think(self, x: Array, trace: Trace | None) -> Array:
         """Each token through its own k experts; the rest are not computed for it. [T, D] -> [T, D]"""
@@ -65,7 +65,7 @@ class MixtureLayer(Layer):
         chosen, share = route(normed @ self.router, self.config.num_experts_per_tok)  # [T, k] each
         note(trace, experts=chosen, shares=share)
         out = np.zeros_like(x)
-        for e, (gate_up, down) in enumerate(zip(self.gate_up, self.down, strict=True)):
+        for e, (gate_up, down) in enumerate(self.experts):
             token, place = np.nonzero(chosen == e)  # who chose expert e, as first or second
             gate, up = halves(normed[token] @ gate_up)  # [N, F] each
             inner = gate / (1 + np.exp(-gate)) * up

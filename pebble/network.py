@@ -1,7 +1,7 @@
 """The network of model.py and mixture.py once more, in PyTorch: for batches of texts, and able to learn.
 
-Its parts are named as in the files of transformers' LlamaForCausalLM, or MixtralForCausalLM if it has experts,
-so that its weights can be stored as they are.
+Its parts are named as in the files of transformers' LlamaForCausalLM, or MixtralForCausalLM if it has
+experts, so that its weights can be stored as they are.
 """
 
 import torch
@@ -56,7 +56,8 @@ class Expert(nn.Module):
 
     def __init__(self, c: MixtureConfig) -> None:
         super().__init__()
-        self.w1, self.w3 = linear(c.hidden_size, c.intermediate_size), linear(c.hidden_size, c.intermediate_size)
+        self.w1 = linear(c.hidden_size, c.intermediate_size)
+        self.w3 = linear(c.hidden_size, c.intermediate_size)
         self.w2 = linear(c.intermediate_size, c.hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:

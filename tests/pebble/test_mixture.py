@@ -2,6 +2,7 @@
 
 import dataclasses
 import doctest
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 import torch
 from transformers import MixtralForCausalLM
 
-from pebble import mixture, train
+from pebble import corpus, mixture, train
 from pebble.export import save
-from pebble.mixture import MixtureConfig, MixtureModel, sorts
+from pebble.mixture import MixtureModel
 from pebble.model import Trace, softmax
 from pebble.muon import orthogonal
 from pebble.network import Net
@@ -19,9 +20,8 @@ from pebble.tokenizer import WEIGHTS, Tokenizer
 from pebble.train import Recipe, Training
 from tests.bench import mixture as measured
 
-TINY = Recipe(
-    steps=6, batch_tokens=1024, width=32, layers=2, inner=24, experts=4, warmup=2, short_shards=1
-)  # fmt: skip
+CARD = WEIGHTS / "README.md"
+TINY = Recipe(steps=6, batch_tokens=1024, width=32, layers=2, inner=24, experts=4, warmup=2, short_shards=1)
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +119,18 @@ def test_each_expert_is_a_matrix_of_its_own_to_muon(recipe: Recipe) -> None:
     by_muon = [p for ps in training.muon.groups.values() for p in ps]
     for name, p in training.net.named_parameters():
         in_muon = any(p is q for q in by_muon)
-        assert in_muon == (name.startswith("layers") and p.dim() == 2 and "block_sparse_moe.gate." not in name)
+        assert in_muon == (
+            name.startswith("layers") and p.dim() == 2 and "block_sparse_moe.gate." not in name
+        )
     assert len(training.muon.groups[24, 32]) == 2 * 4 * 3  # layers, experts, matrices
     stack = torch.randn(3, 24, 32) * torch.tensor([1.0, 10.0, 100.0])[:, None, None]
     alone = torch.cat([orthogonal(x[None]) for x in stack])
     torch.testing.assert_close(orthogonal(stack), alone, atol=0.02, rtol=0)
 
 
-def test_a_killed_run_ends_with_the_same_weights(recipe: Recipe, tmp_path: Path, tokenizer: Tokenizer) -> None:
+def test_a_killed_run_ends_with_the_same_weights(
+    recipe: Recipe, tmp_path: Path, tokenizer: Tokenizer
+) -> None:
     whole, other = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, other):
         folder.mkdir()
@@ -169,7 +173,9 @@ def stored() -> MixtureModel:
 
 def test_the_stored_mixture_is_one_for_transformers(stored: MixtureModel) -> None:
     ids = stored.tokenizer.encode("<|begin|><|user|>What is a token?<|end|><|assistant|>", special=True)
-    np.testing.assert_allclose(stored.forward(ids), scores_of_transformers(WEIGHTS / "mixture", ids), atol=1e-4)
+    np.testing.assert_allclose(
+        stored.forward(ids), scores_of_transformers(WEIGHTS / "mixture", ids), atol=1e-4
+    )
     assert stored.tokenizer.vocab == Tokenizer.load(WEIGHTS).vocab
 
 
@@ -181,3 +187,44 @@ def test_every_token_takes_two_different_experts(stored: MixtureModel) -> None:
         assert (chosen[:, 0] != chosen[:, 1]).all() and chosen.min() == 0 and chosen.max() == 7
         np.testing.assert_allclose(share.sum(-1), 1, atol=1e-6)
         assert (share[:, 0] >= share[:, 1]).all()
+
+
+def test_the_card_shows_the_stored_results() -> None:
+    results = json.loads((WEIGHTS / "mixture" / "results.json").read_text(encoding="utf-8"))
+    assert measured.comparison(results) in CARD.read_text(encoding="utf-8")
+
+
+def test_the_mixture_is_as_good_as_the_card_says(stored: MixtureModel) -> None:
+    """Within a few per cent: the corpus may change under the held-out examples."""
+    name = "mixture, 2 of 8 experts"
+    said = json.loads((WEIGHTS / "mixture" / "results.json").read_text(encoding="utf-8"))[name]
+    assert measured.weights(stored) == (said["weights"], said["active"])
+    assert measured.losses(stored, measured.held_out()).mean() == pytest.approx(said["loss"], rel=0.05)
+
+
+def test_experts_take_what_the_card_says(stored: MixtureModel) -> None:
+    table = measured.shares(measured.taken(stored, measured.held_out(5))).splitlines()
+    in_card = CARD.read_text(encoding="utf-8").splitlines()
+    start = in_card.index(table[0])
+    for measured_now, said in zip(table[2:], in_card[start + 2 :], strict=False):
+        (*what, shares), (*said_what, said_shares) = (line.split(" | ", 2) for line in (measured_now, said))
+        assert what == said_what
+        now, before = (np.array(row.strip(" |").split(" | "), int) for row in (shares, said_shares))
+        assert np.abs(now - before).max() <= 6, (measured_now, said)
+
+
+def test_losses_and_choices_are_counted_rightly(stored: MixtureModel) -> None:
+    example = corpus.Example("x", [corpus.user("7?"), corpus.says("7")])
+    ids, _ = train.row(example, stored.tokenizer)
+    p = softmax(stored.forward(ids))
+    expected = [-np.log(p[n - 1, ids[n]]) for n in (len(ids) - 2, len(ids) - 1)]  # "7" and the end
+    np.testing.assert_allclose(measured.losses(stored, [example]), expected, rtol=1e-4)
+    counts = measured.taken(stored, [example])
+    sorts = [mixture.SORTS[n] for n in np.flatnonzero(counts[0].sum(-1))]
+    assert sorts == ["special", "digit", "mark"]
+    assert counts.sum() == 2 * 2 * len(ids)
+
+
+def test_bits() -> None:
+    assert measured.bits(np.array([[3, 0], [0, 3]])) == pytest.approx(1)  # the row tells all
+    assert measured.bits(np.array([[2, 4], [1, 2]])) == pytest.approx(0)  # and here nothing
