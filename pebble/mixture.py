@@ -7,7 +7,7 @@ format of transformers' MixtralForCausalLM. Left out are shared experts, and tra
     >>> trace: Trace = {}
     >>> logits = model.forward(model.tokenizer.encode("Hello!"), trace=trace)
     >>> trace["experts"][0].shape  # layer 0: two experts for each of the tokens
-    (6, 2)
+    (4, 2)
 
 Letters for the axes of arrays as in model.py, and
     E  experts in a layer         k  experts that a token takes         N  tokens that chose one expert
