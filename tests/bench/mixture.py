@@ -1,10 +1,10 @@
 """What the mixture of experts is worth, beside dense models trained alike, and which tokens its experts take.
 
-    python tests/bench/mixture.py --dense FOLDER           print the tables of the model card
-    python tests/bench/mixture.py --dense FOLDER --write   and store them there and in results.json
+    python tests/bench/mixture.py --dense FOLDER --wide FOLDER           print the tables of the model card
+    python tests/bench/mixture.py --dense FOLDER --wide FOLDER --write   and store them there and in results.json
 
-The folder holds the dense model of the same active weights, which is not stored; --wide names one of the same
-total weights, if there is one. The model card says how to train them.
+The folders hold the dense models of the same active and of the same total weights, which are not stored. The
+model card says how to train them.
 """
 
 import argparse
@@ -110,13 +110,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dense", type=Path, required=True)
-    parser.add_argument("--wide", type=Path)
+    parser.add_argument("--wide", type=Path, required=True)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     mixture, examples = MixtureModel.load(), held_out()
-    models = {"dense, 192 wide": Model.load(options.dense), "mixture, 2 of 8 experts": mixture}
-    if options.wide:
-        models["dense, 768 wide"] = Model.load(options.wide)
+    models = {
+        "dense, 192 wide": Model.load(options.dense),
+        "mixture, 2 of 8 experts": mixture,
+        "dense, 768 wide": Model.load(options.wide),
+    }
     results = {name: result(model, examples) for name, model in models.items()}
     tables = (
         comparison(results),
