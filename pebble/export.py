@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pebble.mixture import MixtureConfig
 from pebble.model import Array, Config, Model
 from pebble.tokenizer import BEGIN, CALL, CALL_END, END, SPECIAL, WEIGHTS, Tokenizer
 
@@ -26,14 +27,15 @@ def save(
     folder: Path | str,
     dtype: str = "float32",
 ) -> None:
-    """Write a folder for `Model.load` and transformers' LlamaForCausalLM. dtype: float32 or float16."""
+    """Write a folder for `Model.load` and transformers. dtype: float32 or float16."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(folder)
     write_safetensors(folder / "model.safetensors", {n: w.astype(dtype) for n, w in weights.items()})
+    kind = "mixtral" if isinstance(config, MixtureConfig) else "llama"
     architecture = {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+        "architectures": [f"{kind.title()}ForCausalLM"],
+        "model_type": kind,
         **asdict(config),
         "head_dim": config.head_width,
         "hidden_act": "silu",

@@ -16,6 +16,7 @@ Letters for the axes of arrays:
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,12 @@ class Model:
         self.weights = weights
         self.tokenizer = tokenizer
         self.embedding = weights["model.embed_tokens.weight"]  # [V, D]
-        self.layers = [Layer(config, weights, f"model.layers.{n}.") for n in range(config.num_hidden_layers)]
+        self.layers = [self.layer(f"model.layers.{n}.") for n in range(config.num_hidden_layers)]
         self.norm = weights["model.norm.weight"]
         self.rope = rope_angles(config)
+
+    def layer(self, prefix: str) -> "Layer":  # mixture.py has layers of another kind
+        return Layer(self.config, self.weights, prefix)
 
     @classmethod
     def load(cls, folder: Path | str = WEIGHTS) -> "Model":
@@ -131,6 +135,9 @@ class Layer:
         self.qkv = stack("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")  # [D, (H + K + K) * C]
         self.output = stack("self_attn.o_proj")  # [H * C, D]
         self.mlp_norm = weights[prefix + "post_attention_layernorm.weight"]  # [D]
+        self.read_feed_forward(stack)
+
+    def read_feed_forward(self, stack: Callable[..., Array]) -> None:
         self.gate_up = stack("mlp.gate_proj", "mlp.up_proj")  # [D, 2 * F]
         self.down = stack("mlp.down_proj")  # [F, D]
 

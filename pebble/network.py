@@ -1,12 +1,14 @@
-"""The network of model.py once more, in PyTorch: for batches of texts, and able to learn.
+"""The network of model.py and mixture.py once more, in PyTorch: for batches of texts, and able to learn.
 
-Its parts are named as in transformers' LlamaForCausalLM, so that its weights can be stored as they are.
+Its parts are named as in the files of transformers' LlamaForCausalLM, or MixtralForCausalLM if it has
+experts, so that its weights can be stored as they are.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pebble.mixture import MixtureConfig
 from pebble.model import Config
 
 
@@ -49,6 +51,51 @@ class FeedForward(nn.Module):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
+class Expert(nn.Module):
+    """A feed-forward network like the one above, under Mixtral's names."""
+
+    def __init__(self, c: MixtureConfig) -> None:
+        super().__init__()
+        self.w1 = linear(c.hidden_size, c.intermediate_size)
+        self.w3 = linear(c.hidden_size, c.intermediate_size)
+        self.w2 = linear(c.intermediate_size, c.hidden_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.w2(F.silu(self.w1(x)) * self.w3(x))
+
+
+class Experts(nn.Module):
+    """Several feed-forward networks, and a router that picks a few for each token."""
+
+    def __init__(self, c: MixtureConfig) -> None:
+        super().__init__()
+        self.k = c.num_experts_per_tok
+        self.gate = linear(c.hidden_size, c.num_local_experts)
+        self.experts = nn.ModuleList(Expert(c) for _ in range(c.num_local_experts))
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, T, D] -> [B, T, D]
+        flat = x.flatten(0, 1)  # [B * T, D]
+        with torch.autocast(x.device.type, enabled=False):  # rounded scores would choose others now and then
+            self.probabilities = self.gate(flat.float()).softmax(-1)  # [B * T, E]
+        best, self.chosen = self.probabilities.topk(self.k)  # [B * T, k] each
+        share = best / best.sum(-1, keepdim=True)
+        out = torch.zeros_like(flat)
+        for e, expert in enumerate(self.experts):
+            token, place = torch.where(self.chosen == e)
+            out = out.index_add(0, token, (expert(flat[token]) * share[token, place, None]).to(out.dtype))
+        return out.view_as(x)
+
+    def imbalance(self, real: Tensor) -> Tensor:
+        """How unevenly the last batch was routed: E · Σ fₑ·Pₑ, which is 1 when all experts get the same.
+
+        fₑ is the share of the choices that fell on expert e, Pₑ its mean probability. Only Pₑ has a gradient.
+        real: which tokens count [B, T]. Source: Switch Transformer (arXiv 2101.03961), equations 4 to 6.
+        """
+        probabilities, chosen = self.probabilities[real.flatten()], self.chosen[real.flatten()]
+        f = torch.bincount(chosen.flatten(), minlength=len(self.experts)) / chosen.numel()
+        return len(self.experts) * (f * probabilities.mean(0)).sum()
+
+
 class Block(nn.Module):
     """One layer."""
 
@@ -57,11 +104,15 @@ class Block(nn.Module):
         self.input_layernorm = nn.RMSNorm(c.hidden_size, c.rms_norm_eps)
         self.self_attn = Attention(c)
         self.post_attention_layernorm = nn.RMSNorm(c.hidden_size, c.rms_norm_eps)
-        self.mlp = FeedForward(c)
+        if isinstance(c, MixtureConfig):
+            self.block_sparse_moe = Experts(c)
+        else:
+            self.mlp = FeedForward(c)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # [B, T, D] -> [B, T, D]
         x = x + self.self_attn(self.input_layernorm(x), cos, sin)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        think = self.block_sparse_moe if hasattr(self, "block_sparse_moe") else self.mlp
+        return x + think(self.post_attention_layernorm(x))
 
 
 def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -83,7 +134,7 @@ class Net(nn.Module):
         for name, p in self.named_parameters():
             if p.dim() == 2:
                 nn.init.normal_(p, std=embedding_std if "embed" in name else c.hidden_size**-0.5)
-            if name.endswith(("o_proj.weight", "down_proj.weight")):
+            if name.endswith(("o_proj.weight", "down_proj.weight", "w2.weight")):
                 nn.init.zeros_(p)
         if induction:
             self.begin_with_induction(embedding_std)
@@ -151,3 +202,7 @@ class Net(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         return hidden @ self.embed_tokens.weight.T
+
+    def imbalance(self, real: Tensor) -> Tensor:
+        """The mean over the layers of how unevenly their experts were chosen in the last batch."""
+        return torch.stack([block.block_sparse_moe.imbalance(real) for block in self.blocks]).mean()

@@ -28,7 +28,8 @@ from torch.nn import functional as F
 from pebble import chat, corpus, evaluate
 from pebble.corpus import World
 from pebble.export import save
-from pebble.model import Array, Config, Model
+from pebble.mixture import MixtureConfig, MixtureModel
+from pebble.model import Array, Config, Model, read_safetensors
 from pebble.muon import Muon
 from pebble.network import Net
 from pebble.tokenizer import ASSISTANT, BEGIN, END, SPECIAL, WEIGHTS, Tokenizer
@@ -60,6 +61,9 @@ class Recipe:
     embedding_std: float = 0.08
     half: bool = True  # matrix products in bfloat16, weights and sums in float32
     induction: bool = True  # start with heads that copy: see `Net.begin_with_induction`
+    experts: int = 0  # in each layer, of width `inner`; 0 is one feed-forward network for all tokens
+    experts_per_token: int = 2
+    balance: float = 0.01  # weight of the penalty for experts chosen unevenly
 
     def config(self) -> Config:
         shape = (
@@ -71,6 +75,9 @@ class Recipe:
             self.inner,
             self.context,
         )
+        if self.experts:
+            mixture = (self.experts, self.experts_per_token, self.balance)
+            return MixtureConfig(*shape, self.rope_theta, Config.rms_norm_eps, *mixture)
         return Config(*shape, rope_theta=self.rope_theta)
 
 
@@ -164,8 +171,11 @@ class Training:
         self.recipe, self.device = recipe, device
         self.net = Net(recipe.config(), recipe.embedding_std, recipe.induction).to(device)
         self.mean = [p.detach().clone() for p in self.net.parameters()]
-        matrices = [p for n, p in self.net.named_parameters() if n.startswith("layers") and p.dim() == 2]
-        others = [p for n, p in self.net.named_parameters() if not n.startswith("layers") or p.dim() != 2]
+        named = dict(self.net.named_parameters())
+        # not the routers: they make a choice, as the embeddings do at the end, and need no equal directions
+        inside = {n for n in named if n.startswith("layers") and named[n].dim() == 2 and ".gate." not in n}
+        matrices = [p for n, p in named.items() if n in inside]
+        others = [p for n, p in named.items() if n not in inside]
         self.muon = Muon(matrices)
         self.adam = torch.optim.AdamW(others, lr=recipe.other_rate, betas=(0.9, 0.98), weight_decay=0.0)
         self.step = self.tokens = 0
@@ -191,7 +201,8 @@ class Training:
             logits = self.net.logits(hidden)
         losses = F.cross_entropy(logits.float(), ids[:, 1:][chosen], reduction="none")
         loss = losses.mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        penalty = self.recipe.balance * self.net.imbalance(real[:, :-1]) if self.recipe.experts else 0.0
+        (loss + penalty).backward()  # type: ignore[no-untyped-call]
         self.share_gradients()
         rate = rate_at(self.step, self.recipe)
         self.muon.step(rate * self.recipe.matrix_rate, self.recipe.weight_decay)
@@ -264,7 +275,7 @@ def train(
     if checkpoint.exists():
         training.load(checkpoint)
     elif begin:
-        training.begin_from(Model.load(begin).weights)
+        training.begin_from(read_safetensors(begin / "model.safetensors"))
     log = Log(folder / "log.csv", training, say) if training.rank == 0 else None
     clock = time.monotonic() - training.seconds
     for batch, place in stream(recipe, folder, training.place, training.rank, training.ranks):
@@ -351,8 +362,10 @@ def main() -> None:
         if training.rank > 0:
             return
         finish(training, arguments.folder, arguments.into)
-    results = evaluate.measure(Model.load(arguments.into), count=200, seed=1)
-    evaluate.write(results, arguments.into)
+    load = MixtureModel.load if arguments.experts else Model.load
+    results = evaluate.measure(load(arguments.into), count=200, seed=1)
+    if (arguments.into / "README.md").exists():  # the smaller models have a section in Pebble's card
+        evaluate.write(results, arguments.into)
     print(evaluate.table(results))
 
 

@@ -8,6 +8,8 @@ import io
 import math
 from typing import Any
 
+import numpy as np
+
 from sitekit.drawings import drawing
 from sitekit.drawings.svg import ROOT, Drawing, Scale, axes
 from sitekit.fact_files import Facts
@@ -65,6 +67,24 @@ def experts_touched() -> Drawing:
         points = [(x(n / 4), y(1 - (1 - share) ** (2 ** (n / 4)))) for n in range(41)]
         d.line(points, f"line {colour}")
         d.text(262, 178 + 22 * row, f"{model.name}", f"t {colour}")
+    return d
+
+
+@drawing(FIGURES + "expert-routing.svg")
+def expert_routing() -> Drawing:
+    tokens, shares = page()["call"], page()["call_shares"]  # [tokens], [layers, tokens, E]
+    rows, experts = len(tokens), shares.shape[-1]
+    description = "For each token of a tool call, the two experts of eight that it takes in each layer."
+    d = Drawing(440, 56 + 19 * rows, "Experts of each token", description)
+    for layer, share in enumerate(shares):
+        left = 132 + 160 * layer
+        d.text(left + 9 * experts, 18, f"layer {layer + 1}", "t t-strong t-mid")
+        for e in range(experts):
+            d.text(left + 18 * e + 8, 40, str(e + 1), "t t-muted t-mid")
+        visible = np.where(share > 0, 0.2 + 0.8 * share, 0)  # a small share is a choice, too
+        d.cells((left, 50), (18, 19), visible, "c-accent")
+    for n, token in enumerate(tokens):
+        d.text(122, 64 + 19 * n, token.replace(" ", "␣"), "t t-end")
     return d
 
 
