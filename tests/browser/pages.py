@@ -45,7 +45,6 @@ def wake(page: Page) -> None:
 
 def violations(page: Page) -> list[str]:
     """What axe finds on the page, a line each: rule, the element, what to do."""
-    wake(page)
     page.add_style_tag(content="* { content-visibility: visible !important }")  # axe passes over the rest
     found = Axe().run(page, options={**RULES, "resultTypes": ["violations"]}).response["violations"]
     return [f"{v['id']}: {n['html'][:120]}: {n['failureSummary']}" for v in found for n in v["nodes"]]

@@ -23,6 +23,7 @@ def test_pages_are_accessible(
     found = {}
     for path in pages_of(site):
         page.goto(serve(hosted_site if path == "404.html" else site) + path)
+        wake(page)
         if lines := violations(page):
             found[path] = lines
     context.close()

@@ -55,7 +55,7 @@ def test_each_figure_is_accessible(show: Show, page: Page, name: str, scheme: st
 
 
 def test_figures_that_are_still_asleep_are_accessible(show: Show, page: Page) -> None:
-    show("".join(f"<{name}></{name}>" for name in FIGURES), space=3000)
+    show("".join(f"<{name}></{name}>" for name in FIGURES), space=1500)
     assert page.locator(".live__words").first.inner_text() == ""
     assert violations(page) == []
 
