@@ -83,12 +83,17 @@ def prompt(w: World, sentences: list[str], question: str) -> str:
     return w.rng.choice(LAYOUTS).format(sources=w.among("\n", "\n", "\n", " ").join(numbered), q=question)
 
 
-def reading(w: World, count: int, relations: Sequence[Wording] = SEEN, answerable: bool = True) -> Example:
-    """A question about one of `count` facts. Others share its subject or wording, lest one word decide."""
+def reading(
+    w: World, count: int, relations: Sequence[Wording] = SEEN, answerable: bool = True, twins: float = 0.35
+) -> Example:
+    """A question about one of `count` facts. Others share its subject or wording, lest one word decide.
+
+    twins: how often another sentence is the same but for its subject; nothing else then tells which to cite.
+    """
     asked = fact(w, relations)
     sentences = [asked.sentence] if answerable else []
     while len(sentences) < count:
-        if w.chance(0.35) and asked.relation not in (DOER, TERM):
+        if w.chance(twins) and asked.relation not in (DOER, TERM):
             other = asked.about(asked.relation.subject(w))
         elif w.chance(0.4):
             others = [r for r in relations if r is ATTRIBUTE or r is not asked.relation]

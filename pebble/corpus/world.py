@@ -274,13 +274,7 @@ class World:
         return self.mix(VERBS, 0.4)
 
     def number(self, *digits: int) -> str:
-        """A whole number of one to four digits (or of one of the given lengths).
-
-        In training some end in zeros, up to eight digits in all: each zero looks like the one before, and to
-        copy the right count of them has to be learned.
-        """
-        if not digits and not self.fresh and self.chance(0.05):
-            return self.number(1, 2, 3, 4) + "0" * self.among(1, 2, 3, 4)
+        """A whole number of one to four digits (or of one of the given lengths)."""
         n = self.rng.choice(digits or (1, 2, 2, 3, 3, 4))
         while True:
             made = str(self.rng.randint(10 ** (n - 1), 10**n - 1))
