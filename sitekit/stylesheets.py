@@ -14,9 +14,8 @@ import tinycss2
 
 WORD = re.compile(r"[A-Za-z_][\w-]*")
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
-FIXED = re.compile(
-    r"\[(dir|data-md-color-[a-z]+)=\"?([\w-]+)\"?\]"
-)  # no script gives them a value of its own
+# no script gives these attributes a value that no page has
+FIXED = re.compile(r"\[(dir|data-md-color-[a-z]+)=\"?([\w-]+)\"?\]")
 SET = re.compile(r"\b(dir|data-md-color-[a-z]+)=\"?([\w-]+)")
 WITHOUT = re.compile(r":not\((?:[^()]|\([^()]*\))*\)")
 COMMA = re.compile(r",(?![^(\[]*[)\]])")

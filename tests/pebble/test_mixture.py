@@ -19,6 +19,7 @@ from pebble.network import Net
 from pebble.tokenizer import WEIGHTS, Tokenizer
 from pebble.train import Recipe, Training
 from tests.bench import mixture as measured
+from tests.pebble.test_train import killed_and_resumed
 
 CARD = WEIGHTS / "README.md"
 TINY = Recipe(steps=6, batch_tokens=1024, width=32, layers=2, inner=24, experts=4, warmup=2, short_shards=1)
@@ -138,14 +139,7 @@ def test_a_killed_run_ends_with_the_same_weights(
     before = Training(recipe, "cpu").weights()
     trained = train.train(recipe, whole).weights()
     assert all(not np.array_equal(before[name], trained[name]) for name in before)  # idle experts would stay
-    killed = Training(recipe, "cpu")
-    for batch, place in train.stream(recipe, other, (0, 0)):
-        killed.learn(batch)
-        killed.place = place
-        if killed.step == 3:
-            break
-    killed.save(other / "checkpoint.pt")
-    resumed = train.train(recipe, other).weights()
+    resumed = killed_and_resumed(recipe, other).weights()
     assert all(np.array_equal(trained[name], resumed[name]) for name in trained)
 
 

@@ -50,20 +50,24 @@ def test_the_network_is_that_of_model_py(recipe: Recipe, tokenizer: Tokenizer) -
     np.testing.assert_allclose(Model(recipe.config(), weights, tokenizer).forward(ids), theirs, atol=1e-3)
 
 
+def killed_and_resumed(recipe: Recipe, folder: Path) -> train.Training:
+    """Three steps, a checkpoint, and nothing more; then the same command again."""
+    killed = train.Training(recipe, "cpu")
+    for batch, place in train.stream(recipe, folder, (0, 0)):
+        killed.learn(batch)
+        killed.place = place
+        if killed.step == 3:
+            break
+    killed.save(folder / "checkpoint.pt")
+    return train.train(recipe, folder)
+
+
 def test_a_killed_run_ends_with_the_same_weights(recipe: Recipe, folder: Path) -> None:
     other = folder / "killed"
     other.mkdir()
     Tokenizer.load(folder).save(other)
     whole = train.train(recipe, folder)
-
-    killed = train.Training(recipe, "cpu")  # three steps, then a checkpoint, then nothing more
-    for batch, place in train.stream(recipe, other, (0, 0)):
-        killed.learn(batch)
-        killed.place = place
-        if killed.step == 3:
-            break
-    killed.save(other / "checkpoint.pt")
-    resumed = train.train(recipe, other)
+    resumed = killed_and_resumed(recipe, other)
     assert resumed.step == whole.step == 6
     assert resumed.tokens == whole.tokens
     for name, array in whole.weights().items():

@@ -55,9 +55,10 @@ def test_each_figure_is_accessible(show: Show, page: Page, name: str, scheme: st
 
 
 def test_figures_that_are_still_asleep_are_accessible(show: Show, page: Page) -> None:
-    show("".join(f"<{name}></{name}>" for name in FIGURES), space=1500)
-    assert page.locator(".live__words").first.inner_text() == ""
-    assert violations(page) == []
+    for name in FIGURES:
+        show(f"<{name}></{name}>", space=1500)  # near enough to be built, too far to be awake
+        assert page.locator(".live__words").inner_text() == ""
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize("name", FIGURES)
