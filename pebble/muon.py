@@ -34,8 +34,8 @@ class Muon:
 
 def orthogonal(x: Tensor) -> Tensor:
     """Matrices [N, small, large] with all singular values near 1 and the same singular vectors."""
-    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()  # half the digits are enough here
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for a, b, c in [(3.4445, -4.7750, 2.0315)] * 5:
         s = x @ x.mT
         x = a * x + (b * s + c * s @ s) @ x
-    return x.float()
+    return x

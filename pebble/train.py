@@ -35,6 +35,15 @@ from pebble.network import Net
 from pebble.tokenizer import ASSISTANT, BEGIN, END, SPECIAL, WEIGHTS, Tokenizer
 
 
+def half_is_fast() -> bool:
+    """Whether products in bfloat16 are faster here: on a GPU, and on a CPU that has instructions for them.
+
+    Other CPUs imitate them, and are many times slower than in float32.
+    """
+    able = torch.cpu.get_capabilities()
+    return torch.cuda.is_available() or any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 @dataclass
 class Recipe:
     """Everything that decides what comes out: the same recipe gives the same weights, on one machine."""
@@ -59,7 +68,7 @@ class Recipe:
     prompt_share: float = 0.0  # of the tokens that Pebble need not write, so many are learned from
     average: float = 0.998  # the weights that are kept are a running mean over the last few hundred steps
     embedding_std: float = 0.08
-    half: bool = True  # matrix products in bfloat16, weights and sums in float32
+    half: bool = half_is_fast()  # matrix products in bfloat16, weights and sums in float32
     induction: bool = True  # start with heads that copy: see `Net.begin_with_induction`
     experts: int = 0  # in each layer, of width `inner`; 0 is one feed-forward network for all tokens
     experts_per_token: int = 2
@@ -194,7 +203,7 @@ class Training:
         )
         real = torch.arange(ids.shape[1], device=self.device) < lengths(ids)[:, None]
         chosen = ((own | (coins.to(self.device) < self.recipe.prompt_share)) & real)[:, 1:]
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.half):
+        with self.half_precision():
             hidden = self.net.hidden(ids[:, :-1])[
                 chosen
             ]  # only what counts goes through the costly last product
@@ -205,7 +214,8 @@ class Training:
         (loss + penalty).backward()  # type: ignore[no-untyped-call]
         self.share_gradients()
         rate = rate_at(self.step, self.recipe)
-        self.muon.step(rate * self.recipe.matrix_rate, self.recipe.weight_decay)
+        with self.half_precision():
+            self.muon.step(rate * self.recipe.matrix_rate, self.recipe.weight_decay)
         self.adam.param_groups[0]["lr"] = rate * self.recipe.other_rate
         self.adam.step()
         self.net.zero_grad()
@@ -214,6 +224,10 @@ class Training:
         decay = min(self.recipe.average, (self.step + 1) / (self.step + 10))
         torch._foreach_lerp_(self.mean, [p.detach() for p in self.net.parameters()], 1 - decay)
         return loss.item(), losses.detach()[own[:, 1:][chosen]].mean().item()
+
+    def half_precision(self) -> torch.autocast:
+        """In its block products are in bfloat16, where the recipe wants that: half the digits are enough."""
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.half)
 
     def share_gradients(self) -> None:
         """If several processes train together, each on its own batches, all go the mean way."""

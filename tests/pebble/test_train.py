@@ -87,6 +87,14 @@ def test_the_loss_falls(recipe: Recipe, folder: Path) -> None:
     assert losses[-1] < losses[0] / 2
 
 
+def test_half_precision_goes_nearly_the_same_way(recipe: Recipe, folder: Path) -> None:
+    batch = train.shard(0, recipe, folder, 1024, size=64)[0]
+    runs = [train.Training(dataclasses.replace(recipe, half=half), "cpu") for half in (False, True)]
+    single, half = ([run.learn(batch)[0] for _ in range(5)] for run in runs)
+    assert single != half
+    assert single == pytest.approx(half, rel=0.01)
+
+
 def test_the_log_has_a_line_every_twenty_steps_and_at_the_end(recipe: Recipe, folder: Path) -> None:
     train.train(dataclasses.replace(recipe, steps=21), folder)
     lines = (folder / "log.csv").read_text().splitlines()
