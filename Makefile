@@ -29,7 +29,8 @@ serve: .venv/site  ## set up, then serve the site with live reload
 build: site/.built  ## build the site, strictly, into site/
 
 # Everything that a build reads. Folders too: their times change when a file in them comes or goes.
-SOURCES = mkdocs.yml $(shell find docs/ labs/ pebble/ sitekit/ -not -path '*/__pycache__*' -not -path '*/.ipynb_checkpoints*')
+SOURCES = mkdocs.yml $(wildcard README.md .gitignore) $(shell find docs/ labs/ pebble/ sitekit/ \
+  -not -path '*/__pycache__*' -not -path '*/.ipynb_checkpoints*' | sed 's/ /\\ /g')
 
 # Nothing changed, nothing to do; and what the host sets (an address, say) counts as a source.
 site/.built: $(SOURCES) .venv/site .cache/settings
@@ -73,7 +74,7 @@ links-online: .venv/site  ## ask the network whether every external link still a
 	@$(BIN)/python -m sitekit.links --online
 
 topic: .venv/site  ## scaffold a topic: make topic NAME=diffusion TITLE="Diffusion models"
-	@$(BIN)/python -m sitekit.scaffold "$(NAME)" "$(TITLE)"
+	@$(BIN)/python -m sitekit.scaffold "$$NAME" "$$TITLE"
 
 bench: .venv/test  ## build times and engines, each side by side with its peers
 	@$(BIN)/python tests/bench/build_time.py

@@ -32,6 +32,7 @@ FIGURE = re.compile(
     r"(?:\n<p><em>(?P<caption>(?:(?!</?p>|</?em>).|<em>(?:(?!</?em>).)*</em>)*)</em></p>)?",
     re.DOTALL,
 )
+VIEW_BOX = re.compile(r'<svg\b[^>]*\bviewBox="-?[\d.]+ -?[\d.]+ (?P<width>\d+(?:\.\d+)?) [\d.]+"')
 
 
 def figures(html: str, read_svg: Callable[[str], str | None]) -> str:
@@ -67,15 +68,19 @@ def inline_svg(svg: str, prefix: str, alt: str) -> str:
     rest = re.sub(r'\sid="([^"]+)"', rf' id="{prefix}-\1"', rest)
     rest = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", rest)
     rest = re.sub(r">\s+<", "><", rest).strip()
+    box = VIEW_BOX.match(head)
+    assert box, "check_svg asks for it"
     # a little larger than drawn at most, so that a figure's text is about as large as the page's
-    width = float(re.search(r'viewBox="\S+ \S+ (\S+)', head)[1]) * 1.15  # type: ignore[index]
+    width = float(box["width"]) * 1.15
     return f'{head} class="fig" role="img" style="max-width:{width:.0f}px" aria-label="{escape(alt)}">{rest}'
 
 
 def check_svg(path: str, svg: str) -> None:
     """Raise FigureError unless the SVG can be themed: a viewBox, our classes, no colours of its own."""
-    if not re.search(r'<svg\b[^>]*\bviewBox="', svg):
-        raise FigureError(f"{path}: the SVG has no viewBox; add one, so that it scales")
+    if not VIEW_BOX.search(svg):
+        raise FigureError(
+            f'{path}: the SVG has no viewBox of four numbers, like "0 0 440 120"; add it, so that it scales'
+        )
     body = re.sub(r"<style>.*?</style>", "", svg, flags=re.DOTALL)
     colour = re.search(
         r'\b(?:fill|stroke|color)\s*[=:]\s*"?\s*(#\w+|rgb\S*|hsl\S*|[a-z]+\b)', body, re.IGNORECASE
@@ -99,7 +104,8 @@ def tables(html: str) -> str:
         count += 1
         first = re.search(r"<th[^>]*>(.*?)</th>", match[0], re.DOTALL)
         name = re.sub(r"<[^>]+>", "", first[1]) if first else ""
-        box = f'<div class="table" role="group" aria-label="Table {count}: {name}" tabindex="0">'
+        label = f"Table {count}: {escape(unescape(name))}"
+        box = f'<div class="table" role="group" aria-label="{label}" tabindex="0">'
         return f"{box}{match[0]}</div>"
 
     return re.sub(r"<table>.*?</table>", wrap, html, flags=re.DOTALL)

@@ -14,6 +14,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, RootModel, model_validator
 
+from sitekit.layers import read_text
+from sitekit.links import Place
+from sitekit.links.in_notebook import read_notebook
 from sitekit.links.slugs import slug, slugs
 from sitekit.memory import Architecture
 from sitekit.rows import FactError, Fault, Row, near, read
@@ -353,7 +356,7 @@ def _not_related(rows: list[Term], terms: dict[str, Term]) -> Iterator[Fault]:
 
 def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
     """Pages that do not exist, and anchors that their pages lack."""
-    anchors_of = cache(lambda page: _anchors(root / page))
+    anchors_of = cache(lambda page: _anchors(root, page))
     pages = [
         p.relative_to(root).as_posix() for kind in ("docs/**/*.md", "labs/**/*.*") for p in root.glob(kind)
     ]
@@ -369,8 +372,12 @@ def _not_taught(rows: list[Term], root: Path) -> Iterator[Fault]:
                 yield [i, "link", j], f'row "{row.term}": there is no {place}; name a page or a folder'
 
 
-def _anchors(page: Path) -> list[str]:
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+def _anchors(root: Path, page: str) -> list[str]:
+    text = read_text(root, page)
+    if page.endswith(".ipynb"):
+        return slugs(heading.text for heading in read_notebook(text, Place(page)).headings)
+    # a parser would take ten times as long, at every build
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     return slugs(heading.strip() for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE))
 
 

@@ -27,13 +27,13 @@ class GenerateError(Exception):
 def run(root: Path, write: bool) -> list[str]:
     """The files whose generated parts are out of date (paths relative to `root`); mended if `write`.
 
-    Raises GenerateError.
+    Raises GenerateError, and LayerError for a file that cannot be read.
     """
     stale = []
     sources = Sources(root)
     for path in generated_files(root):
         name = path.relative_to(root).as_posix()
-        before = path.read_text(encoding="utf-8")
+        before = layers.read_text(root, name)
         after = fill(before, name, scope(sources, name))
         if after != before:
             stale.append(name)
@@ -47,7 +47,7 @@ def generated_files(root: Path) -> Iterator[Path]:
     for folder in ("docs", "labs"):
         for pattern in ("*.md", "*.svg"):
             for path in sorted((root / folder).rglob(pattern)):
-                if "[[[cog" in path.read_text(encoding="utf-8"):
+                if "[[[cog" in layers.read_text(root, path.relative_to(root).as_posix()):
                     yield path
 
 
@@ -59,7 +59,7 @@ def fill(text: str, name: str, functions: dict[str, Callable[..., str]]) -> str:
     printing = {key: _printing(function) for key, function in functions.items()}
     try:
         cog.process_file(io.StringIO(text), filled, fname=name, globals=printing)
-    except CogError as error:
+    except (CogError, SyntaxError) as error:
         # cog wraps what the generator raised; the reader needs the reason, not cog's traceback
         reason = error.__context__ or error
         known = isinstance(reason, (facts.FactError, layers.LayerError, source_code.QuoteError))
@@ -83,11 +83,11 @@ class Sources:
         self.code = functools.partial(source_code.code, root)
 
     def title_of(self, path: str) -> str:
-        """The title of a layer's page, or of a lab, by its path in the repository."""
-        topic = self.topic(path.split("/")[1])
-        titles = {layer.path: layer.front.title for layer in topic.layers}
-        titles |= {f"labs/{topic.name}/{lab.file}": f"lab: {lab.title}" for lab in topic.labs}
-        return titles[path]
+        """The title of a page, or of a lab, by its path in the repository."""
+        if not path.endswith(".ipynb"):
+            return layers.read_title(self.root, path)
+        _, topic, file = path.split("/")
+        return next(f"lab: {lab.title}" for lab in self.topic(topic).labs if lab.file == file)
 
 
 def scope(sources: Sources, name: str) -> dict[str, Callable[..., str]]:
@@ -124,5 +124,5 @@ def figure_style(root: Path) -> str:
 if __name__ == "__main__":
     try:
         print("\n".join(run(Path.cwd(), write=True)) or "Everything generated is up to date.")
-    except GenerateError as error:
+    except (GenerateError, layers.LayerError) as error:
         sys.exit(str(error))

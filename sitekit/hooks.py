@@ -8,7 +8,7 @@ import posixpath
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import mkdocs_jupyter.config
 import nbconvert.exporters.html
@@ -79,7 +79,7 @@ def on_pre_build(config: MkDocsConfig) -> None:
         return  # the same sources were in order last time
     try:
         stale = generate.run(root, write=serving)
-    except generate.GenerateError as error:
+    except (generate.GenerateError, layers.LayerError) as error:
         raise PluginError(str(error)) from None
     faults = links.check_repository(root)
     for path in [] if serving else stale:
@@ -156,6 +156,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     uri = page.file.src_uri
+    if "</h1>" not in html:
+        raise PluginError(f"{path_of(page)}: no main heading; begin the text with '# {page.title}'")
     try:
         if uri in images:
             html, lost = labs.rewrite_links(html, uri, lambda path: url_of(files, path, page.file))
@@ -184,7 +186,8 @@ def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, 
             more |= {"lab": lab, "colab": labs.colab_url(config.repo_url, uri[3:])}
         else:
             more["opening"] = page_context.opening(layer, find)
-        more["step_id"] = uri[3:] if lab else layer.path
+        if path_of(page) in page_context.steps_of(topic, layer):
+            more["step"] = path_of(page)
     context.update(more)  # type: ignore[typeddict-item]
 
 
@@ -217,10 +220,11 @@ def root_of(config: MkDocsConfig) -> Path:
 
 def fingerprint(root: Path) -> str:
     """A hash of everything that the checks of the sources read."""
-    folders = (path for name in ("docs", "labs", "sitekit") for path in (root / name).rglob("*"))
-    files = sorted(path for path in (*folders, root / "README.md", root / "mkdocs.yml") if path.is_file())
+    folders = (path for name in ("docs", "labs", "pebble", "sitekit") for path in (root / name).rglob("*"))
     digest = hashlib.sha256()
-    for path in files:
+    for path in sorted((*folders, *root.iterdir())):
+        if not path.is_file() or path.suffix == ".pyc":
+            continue
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -247,7 +251,7 @@ def relative(path: str, page: Page) -> str:
 
 def svg_of(files: Files, src: str, page: Page, root: Path) -> str | None:
     """The text of the SVG that a page's `src` names, if it is a file of ours."""
-    dest = urljoin("/" + page.file.url, src).lstrip("/")
+    dest = unquote(urljoin("/" + page.file.url, src)).lstrip("/")
     file = next((f for f in files.media_files() if f.dest_uri == dest), None)
     if file is None or file.abs_src_path is None:
         return None

@@ -25,7 +25,8 @@ LAYERS: dict[str, tuple[str, str]] = {
     "L4": ("Advanced", "docs/{topic}/advanced.md"),
 }
 
-FRONT_MATTER = re.compile(r"\A---\n(?P<yaml>.*?)\n---\n(?P<body>.*)\Z", re.DOTALL)
+# What MkDocs takes for front matter.
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)\n---[ \t]*\n(?P<body>.*)\Z", re.DOTALL)
 
 
 class LayerError(Exception):
@@ -116,6 +117,14 @@ class Topic:
         return next((layer for layer in self.layers if layer.path == path), None)
 
 
+def read_text(root: Path, name: str) -> str:
+    """The text of the file `name` under `root`. Raises LayerError if it is not UTF-8."""
+    try:
+        return (root / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise LayerError(f"{name}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+
+
 def split_front_matter(text: str) -> tuple[str, str]:
     """The YAML between the first two `---` lines, and the rest. No front matter gives ("", text)."""
     match = FRONT_MATTER.match(text)
@@ -127,28 +136,45 @@ def read_front_matter(root: Path, path: str) -> tuple[Front, str]:
 
     Raises LayerError with file, line or field, reason and remedy.
     """
-    front, body = split_front_matter((root / path).read_text(encoding="utf-8"))
-    if not front:
-        raise LayerError(f"{path}:1: no front matter; begin with '---', the fields of a layer, '---'")
+    fields, body = _read_fields(root, path)
     try:
-        return Front.model_validate(_mapping(path, front)), body
+        return Front.model_validate(fields), body
     except ValidationError as error:
         raise LayerError("\n".join(_explain(path, fault) for fault in error.errors())) from None
 
 
-def _mapping(path: str, text: str) -> dict[str, Any]:
+def read_title(root: Path, path: str) -> str:
+    """The title in the front matter of any page. Raises LayerError."""
+    title = _read_fields(root, path)[0].get("title")
+    if not title:
+        raise LayerError(f"{path}: front matter: field 'title' is missing; add it")
+    return str(title)
+
+
+def _read_fields(root: Path, path: str) -> tuple[dict[str, Any], str]:
+    """What a page's front matter says, as it stands, and the page's body."""
+    front, body = split_front_matter(read_text(root, path))
+    if not front:
+        raise LayerError(f"{path}:1: no front matter; begin with '---', the fields of a layer, '---'")
     try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark else 1  # the fence is line 1, and marks count from 0
-        problem = getattr(error, "problem", None) or "not YAML"
+        fields = yaml.safe_load(front)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is not in the calendar
+        line, problem = yaml_fault(front, error)
         raise LayerError(
-            f"{path}:{line}: front matter is not valid YAML: {problem}; quote a value that has ': ' in it"
+            f"{path}:{line + 2}: front matter is not valid YAML: {problem}; "
+            "mend the value, or quote it if it has ': ' in it"
         ) from None
     if not isinstance(fields, dict):
         raise LayerError(f"{path}:2: front matter must be 'name: value' lines, not {type(fields).__name__}")
-    return fields
+    return fields, body
+
+
+def yaml_fault(text: str, error: Exception) -> tuple[int, str]:
+    """Where `text` is not YAML, as a line counted from 0, and why."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return text.count("\n", 0, error.position), f"character U+{error.character:04X} is not allowed"
+    mark = getattr(error, "problem_mark", None)
+    return mark.line if mark else 0, getattr(error, "problem", None) or str(error)
 
 
 def _explain(path: str, fault: Any) -> str:
@@ -173,7 +199,7 @@ def _read_layer(root: Path, topic: str, code: str) -> Layer:
     if not (root / path).is_file():
         raise LayerError(
             f"{path}: layer {code} of topic '{topic}' has no file; "
-            f"create it with front matter (an empty body makes it pending), or run: make topic NAME={topic}"
+            "create it with front matter (an empty body makes it pending)"
         )
     front, body = read_front_matter(root, path)
     if (front.topic, front.layer) != (topic, code):

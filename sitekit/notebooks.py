@@ -64,7 +64,7 @@ def read(path: Path) -> Notebook:
         return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except FileNotFoundError:
         raise NotebookError(f"{name_of(path)}: no such notebook") from None
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError, KeyError) as error:
+    except (ValueError, nbformat.ValidationError, AttributeError, KeyError) as error:  # not UTF-8, not JSON …
         reason = str(error).splitlines()[0][:100]
         raise NotebookError(
             f"{name_of(path)}: not a notebook ({reason}); restore it with git, or save it anew in JupyterLab"

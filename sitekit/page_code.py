@@ -18,6 +18,7 @@ import io
 import linecache
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -81,8 +82,8 @@ def run(name: str, page: str) -> Run:
     for part in sorted(parts, key=lambda part: part.start):
         line = page.count("\n", 0, part.start) + 1
         if isinstance(part, Claim):
-            holds = eval(compile(part.expression.strip(), f"{name}:{line}", "eval"), names)
-            if not holds:
+            expression = "\n" * (line - 1) + part.expression.strip()
+            if not eval(compile(expression, name, "eval"), names):
                 wrong.append(f"{name}:{line}: no longer true: {part.expression}")
             continue
         compiled = compile("\n" * (line - 1) + part.code, name, "exec")
@@ -98,25 +99,39 @@ def run(name: str, page: str) -> Run:
     return Run(page, wrong)
 
 
+def line_of(error: Exception, name: str) -> int:
+    """The line of the page `name` at which its code raised."""
+    if isinstance(error, SyntaxError) and error.filename == name:
+        return error.lineno or 1
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame.lineno or 1 for frame in frames if frame.filename == name][-1]
+
+
 def with_code(root: Path) -> list[Path]:
     """The pages that have Python on them."""
     return [path for path in sorted(root.glob("docs/**/*.md")) if "```python" in path.read_text("utf-8")]
 
 
 def main(names: list[str]) -> int:
-    """Write into each page what its code prints; tell the claims that do not hold any more."""
-    untrue = 0
+    """Write into each page what its code prints; tell claims that do not hold, and code that raises."""
+    failed = 0
     for path in [Path(name) for name in names] or with_code(Path()):
-        page = path.read_text("utf-8")
-        after, wrong = run(path.as_posix(), page)
+        name, page = path.as_posix(), path.read_text("utf-8")
+        try:
+            after, wrong = run(name, page)
+        except Exception as error:  # whatever the page's own code raises
+            place = f"{name}:{line_of(error, name)}"
+            print(f"{place}: {type(error).__name__}: {error}; mend the code on the page")
+            failed = 1
+            continue
         if after != page:
             path.write_text(after, "utf-8")
             print(f"{path}: outputs written")
         for message in wrong:
             if "no longer true" in message:
                 print(message)
-                untrue += 1
-    return min(untrue, 1)
+                failed = 1
+    return failed
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def layer_bar(topic: Topic, current: Layer, find: Find) -> list[dict[str, Any]]:
             "url": _url(find, layer),
             "ready": layer.ready,
             "current": layer is current,
-            "id": layer.path,
+            "steps": " ".join(steps_of(topic, layer)),
         }
         for layer in topic.layers
     ]
@@ -53,8 +53,15 @@ def lab_of(topic: Topic, uri: str) -> Lab | None:
     return next((lab for lab in topic.labs if uri == f"../labs/{topic.name}/{lab.file}"), None)
 
 
+def steps_of(topic: Topic, layer: Layer) -> dict[str, str]:
+    """What a reader can tick off in a layer, path and title: its page if it is ready; in L3, each lab."""
+    if layer.code == "L3":
+        return {f"labs/{topic.name}/{lab.file}": lab.title for lab in topic.labs if lab.ready}
+    return {layer.path: layer.front.title} if layer.ready else {}
+
+
 def steps(topics: dict[str, Topic]) -> list[dict[str, Any]]:
-    """Everything that a reader can tick off, topic by topic: ready layers, and the labs in place of L3."""
+    """Everything that a reader can tick off, topic by topic."""
     return [
         {
             "topic": topic.name,
@@ -62,11 +69,7 @@ def steps(topics: dict[str, Topic]) -> list[dict[str, Any]]:
             "steps": [
                 {"id": path, "title": title}
                 for layer in topic.layers
-                for path, title in (
-                    [(f"labs/{topic.name}/{lab.file}", lab.title) for lab in topic.labs if lab.ready]
-                    if layer.code == "L3"
-                    else [(layer.path, layer.front.title)] * layer.ready
-                )
+                for path, title in steps_of(topic, layer).items()
             ],
         }
         for topic in topics.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -51,10 +52,10 @@ def scaffold(root: Path, topic: str, title: str) -> list[str]:
     for code, (kind, pattern) in LAYERS.items():
         path = pattern.format(topic=topic)
         text = PENDING.format(
-            title={"L0": title, "L3": "Labs"}.get(code, f'"{title}: {kind.lower()}"'),
+            title=_quoted({"L0": title, "L3": "Labs"}.get(code, f"{title}: {kind.lower()}")),
             topic=topic,
             layer=code,
-            summary=f"{kind} of {title}",
+            summary=_quoted(f"{kind} of {title}"),
             extra="labs: []\n" if code == "L3" else "minutes: 30\n",
         )
         if code == "L0":
@@ -67,6 +68,11 @@ def scaffold(root: Path, topic: str, title: str) -> list[str]:
     config = root / "mkdocs.yml"
     config.write_text(_with_topic(config.read_text(encoding="utf-8"), topic), encoding="utf-8")
     return written
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML, whatever is in it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _with_topic(config: str, topic: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from building import ROOT
 
-SITE = {"mkdocs", "mkdocs_jupyter", "markdown", "markdown_it", "mdit_py_plugins", "nbconvert", "nbclient", "nbformat", "yaml", "pydantic", "pydantic_core", "cogapp", "pathspec"}  # fmt: skip
+SITE = {"mkdocs", "mkdocs_jupyter", "markdown_it", "nbconvert", "nbclient", "nbformat", "yaml", "pydantic", "pydantic_core", "cogapp", "pathspec"}  # fmt: skip
 CLIENTS = {
     "numpy", "matplotlib", "IPython", "pebble", "ollama", "openai", "httpx", "pydantic", "llama_cpp", "torch",
     "transformers", "peft", "accelerate", "usearch", "qdrant_client", "mcp", "anyio",

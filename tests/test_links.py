@@ -25,6 +25,7 @@ from sitekit import links
 from sitekit.links.__main__ import main
 from sitekit.links.in_html import source_set
 from sitekit.links.in_markdown import read_markdown
+from sitekit.links.nav import read_nav
 from sitekit.links.slugs import slugs
 
 HERE = Path(__file__).parent
@@ -120,6 +121,22 @@ def test_collects_external_addresses_with_their_places(tmp_path: Path) -> None:
         links.External("https://example.org/a#b", links.Place("README.md", line=1)),
         links.External("https://arxiv.org/abs/1706.03762", links.Place("README.md", line=2)),
         links.External("https://example.org/source", links.Place("mkdocs.yml", line=2)),
+    ]
+
+
+def test_front_matter_may_have_spaces_after_its_fences() -> None:
+    page = read_markdown("--- \nprerequisites: [a.md]\n--- \n\n# Title\n", links.Place("page.md"))
+    assert [link.target for link in page.links] == ["a.md"]
+    assert [(heading.text, heading.where.line) for heading in page.headings] == [("Title", 5)]
+
+
+def test_a_character_that_yaml_refuses_is_a_fault_of_its_line() -> None:
+    page = read_markdown("---\ntitle: T\nsummary: \x07\n---\n", links.Place("page.md"))
+    assert [str(fault) for fault in page.faults] == [
+        'page.md:3: front matter "summary: \x07": not YAML (character U+0007 is not allowed); quote the value'
+    ]
+    assert [str(fault) for fault in read_nav("site_name: T\nnav: \x07\n").faults] == [
+        'mkdocs.yml:2: settings "mkdocs.yml": not YAML (character U+0007 is not allowed)'
     ]
 
 

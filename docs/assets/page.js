@@ -9,8 +9,8 @@
  *   <reader-progress step="docs/llms/README.md"></reader-progress>   on a page: a button that ticks it off
  *   <reader-progress></reader-progress>                              on the landing page: all steps, export, import, clear
  *
- * The steps there are come from <script type="application/json" id="steps">.
- * Elements with data-step="…" get data-done when that step is done.
+ * The landing page takes the steps there are from <script type="application/json" id="steps">.
+ * An element with data-steps="… …" gets data-done when all those steps are done.
  */
 
 /** @typedef {{id: string, title: string}} Step */
@@ -30,16 +30,25 @@ function readDone() {
 
 /** @param {Record<string, string>} done */
 function writeDone(done) {
-  localStorage.setItem(progressKey, JSON.stringify(done));
+  try {
+    localStorage.setItem(progressKey, JSON.stringify(done));
+  } catch {
+    alert("This browser does not let the site remember anything.");
+    return;
+  }
+  tick(done);
   document.querySelectorAll("reader-progress").forEach((/** @type {any} */ element) => element.render());
 }
 
-/** Ticks on the layer bar and wherever else a step is named. @param {Record<string, string>} done */
+/** Ticks on the layer bar. @param {Record<string, string>} done */
 function tick(done) {
-  document.querySelectorAll("[data-step]").forEach((element) => {
-    element.toggleAttribute("data-done", (element.getAttribute("data-step") ?? "") in done);
+  document.querySelectorAll("[data-steps]").forEach((element) => {
+    const steps = (element.getAttribute("data-steps") ?? "").split(" ");
+    element.toggleAttribute("data-done", steps.every((step) => step in done));
   });
 }
+
+tick(readDone());
 
 class ReaderProgress extends HTMLElement {
   connectedCallback() {
@@ -48,7 +57,6 @@ class ReaderProgress extends HTMLElement {
 
   render() {
     const done = readDone();
-    tick(done);
     const step = this.getAttribute("step");
     this.replaceChildren(...(step ? this.page(step, done) : this.overview(done)));
   }

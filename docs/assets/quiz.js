@@ -27,18 +27,20 @@
   };
   groups.at(-1)?.after(count);
 
-  /** @param {Record<string, boolean>} answers */
-  function write(answers) {
+  let answers = read()[page] ?? {};
+
+  /** @param {Record<string, boolean>} given */
+  function write(given) {
+    answers = given;
     try {
       localStorage.setItem(key, JSON.stringify({ ...read(), [page]: answers }));
     } catch {
       // no room, or not allowed: count until the page is left
     }
-    show(answers);
+    show();
   }
 
-  /** @param {Record<string, boolean>} answers */
-  function show(answers) {
+  function show() {
     const given = Object.values(answers);
     const right = given.filter(Boolean).length;
     const said = `${right} of ${groups.length} answered right at the first try` + (given.length < groups.length ? `, ${groups.length - given.length} to go. ` : ". ");
@@ -50,10 +52,9 @@
     ({ target }) => {
       if (!(target instanceof HTMLDetailsElement) || !target.open) return;
       const id = target.closest(".quiz")?.previousElementSibling?.id;
-      const answers = read()[page] ?? {};
       if (id && !(id in answers)) write({ ...answers, [id]: target.classList.contains("right") });
     },
     true, // toggle events do not bubble
   );
-  show(read()[page] ?? {});
+  show();
 })();

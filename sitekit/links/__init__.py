@@ -30,7 +30,7 @@ __all__ = [
 
 
 def report_repository(root: Path) -> Report:
-    """Check the sources below `root`: README.md, docs/, labs/, and the nav of mkdocs.yml."""
+    """Check the sources below `root`: the pages at the root, in docs/, labs/ and pebble/, and the nav."""
     return repository.check(repository.read_repository(root))
 
 

@@ -15,19 +15,18 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, autolink, html_inline, image, link
 from markdown_it.token import Token
 
-from sitekit.layers import is_page
+from sitekit.layers import is_page, split_front_matter, yaml_fault
 from sitekit.links.in_html import read_html
 from sitekit.links.records import Complaint, Heading, Link, Page, Place
-
-FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
 def read_markdown(text: str, where: Place) -> Page:
     """The links, headings and explicit ids of Markdown that begins at `where`; front matter is allowed."""
     page = Page()
-    if front := FRONT_MATTER.match(text):
-        page.add(_read_front_matter(front[1], where.down(1)))
-        text = "\n" * front[0].count("\n") + text[front.end() :]
+    front, body = split_front_matter(text)
+    if front:
+        page.add(_read_front_matter(front, where.down(1)))
+    text = "\n" * (text.count("\n") - body.count("\n")) + body  # the lines keep their numbers
     env: dict[str, Any] = {}
     tokens = _parser().parse(text, env)
     for index, token in enumerate(tokens):
@@ -85,10 +84,10 @@ def _read_front_matter(text: str, where: Place) -> Page:
     page = Page()
     try:
         root = yaml.compose(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line if error.problem_mark else 0
-        written = text.splitlines()[min(line, text.count("\n") - 1)].strip()
-        complaint = Complaint(f"not YAML ({error.problem})", "quote the value")
+    except yaml.YAMLError as error:
+        line, problem = yaml_fault(text, error)
+        written = text.split("\n")[min(line, text.count("\n"))].strip()
+        complaint = Complaint(f"not YAML ({problem})", "quote the value")
         page.faults.append(complaint.about(Link(written, where.down(line), "front matter")))
         return page
     for key, value in root.value if isinstance(root, yaml.MappingNode) else []:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import yaml
 from pathspec import GitIgnoreSpec
 
-from sitekit.layers import source_uri
+from sitekit.layers import source_uri, yaml_fault
 from sitekit.links.addresses import check_external, check_local, did_you_mean, is_external
 from sitekit.links.records import Complaint, Fault, Link, Place
 from sitekit.links.tree import Tree, resolve
@@ -34,9 +34,10 @@ def read_nav(text: str) -> Nav:
     nav = Nav()
     try:
         root = yaml.compose(text)
-    except yaml.MarkedYAMLError as error:
-        where = _place(error.problem_mark)
-        nav.faults.append(Complaint(f"not YAML ({error.problem})").about(Link(CONFIG, where, "settings")))
+    except yaml.YAMLError as error:
+        line, problem = yaml_fault(text, error)
+        where = Place(CONFIG).down(line)
+        nav.faults.append(Complaint(f"not YAML ({problem})").about(Link(CONFIG, where, "settings")))
         return nav
     for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
         if key.value == "nav":

@@ -87,6 +87,42 @@ def test_a_file_that_is_no_progress_is_refused_and_nothing_lost(
     expect(page.get_by_text("Large Language Models: 1 of")).to_be_visible()
 
 
+def test_labs_are_ticked_one_by_one_and_together_tick_their_layer(
+    site: Path, serve: Serve, page: Page
+) -> None:
+    page.goto(serve(site) + "labs/llms/")
+    expect(page.get_by_role("button", name="Mark as done")).to_have_count(0)
+    layer = page.locator(".layer-bar__item--l3")
+    *others, last = (layer.get_attribute("data-steps") or "").split()
+    assert others and last.endswith(".ipynb")
+    done = json.dumps(dict.fromkeys(others, "2026-11-24"))
+    page.evaluate("done => localStorage.setItem('llms-in-layers.done', done)", done)
+    page.goto(serve(site) + last.replace(".ipynb", "/"))
+    expect(layer).not_to_have_attribute("data-done", "")
+    page.get_by_role("button", name="Mark as done").click()
+    expect(layer).to_have_attribute("data-done", "")
+    page.goto(serve(site) + "labs/llms/")
+    expect(layer).to_have_attribute("data-done", "")
+
+
+FORGETFUL = "Storage.prototype.setItem = () => { throw new DOMException('no', 'SecurityError') }"
+
+
+def test_a_browser_that_remembers_nothing_is_told(site: Path, serve: Serve, page: Page) -> None:
+    page.add_init_script(FORGETFUL)
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
+    page.goto(serve(site) + "llms/")
+    page.get_by_role("button", name="Mark as done").click()
+    page.goto(serve(site))
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Import").click()
+    file = {"name": "a.json", "mimeType": "application/json", "buffer": b'{"docs/a.md": "2026-11-24"}'}
+    with page.expect_event("dialog"):
+        chooser.value.set_files([file])  # type: ignore[list-item]
+    assert said == ["This browser does not let the site remember anything."] * 2
+
+
 def test_progress_survives_a_broken_store(site: Path, serve: Serve, page: Page) -> None:
     page.goto(serve(site) + "llms/")
     page.evaluate("localStorage.setItem('llms-in-layers.done', '{broken')")

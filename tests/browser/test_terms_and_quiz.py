@@ -123,6 +123,16 @@ def test_a_quiz_survives_a_broken_store(site: Path, serve: Serve, page: Page) ->
     expect(page.locator(".quiz-count")).to_have_text("Choose an answer to open its explanation.")
 
 
+def test_a_quiz_counts_in_a_browser_that_remembers_nothing(site: Path, serve: Serve, page: Page) -> None:
+    page.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('no', 'SecurityError') }"
+    )
+    page.goto(serve(site) + "llms/")
+    page.get_by_text("C. A probability").click()
+    page.get_by_text("A. At most 296 tokens.").click()
+    expect(page.locator(".quiz-count")).to_contain_text("2 of 8 answered right at the first try, 6 to go.")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_glossary_is_accessible(site: Path, serve: Serve, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

@@ -53,7 +53,8 @@ def test_our_figures_can_be_themed(path: Path) -> None:
 @pytest.mark.parametrize(
     ("svg", "message"),
     [
-        ("<svg><path/></svg>", "x.svg: the SVG has no viewBox; add one"),
+        ("<svg><path/></svg>", 'x.svg: the SVG has no viewBox of four numbers, like "0 0 440 120"; add it'),
+        ('<svg viewBox="0,0,440,120"/>', "x.svg: the SVG has no viewBox of four numbers"),
         (
             '<svg viewBox="0 0 1 1"><path fill="#fff"/></svg>',
             "x.svg: the colour '#fff' is fixed; use the classes",
@@ -74,6 +75,8 @@ def test_tables_are_named_and_can_be_scrolled_by_keyboard() -> None:
     html = "<table><thead><tr><th>Model</th></tr></thead></table>"
     assert blocks.tables(html + html).count('tabindex="0"') == 2
     assert 'aria-label="Table 2: Model"' in blocks.tables(html + html)
+    quoted = html.replace("Model", 'The "best" &amp; the rest')
+    assert 'aria-label="Table 1: The &quot;best&quot; &amp; the rest"' in blocks.tables(quoted)
 
 
 def test_cog_leaves_no_trace() -> None:

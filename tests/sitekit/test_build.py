@@ -12,12 +12,14 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import html5lib
 import pytest
 from building import ROOT, mkdocs_build
+from mkdocs.structure.files import File, Files
 
-from sitekit import generate, links
+from sitekit import generate, hooks, links
 
 # --- links, in the four places ---------------------------------------------------------------------
 
@@ -127,6 +129,10 @@ def append(path: str, text: str) -> Callable[[Path], None]:
     return lambda root: (root / path).write_text((root / path).read_text() + text) and None
 
 
+def append_latin(path: str) -> Callable[[Path], None]:
+    return lambda root: (root / path).write_bytes((root / path).read_bytes() + "é".encode("latin-1")) and None
+
+
 def remove(path: str) -> Callable[[Path], None]:
     return lambda root: (root / path).unlink()
 
@@ -145,6 +151,7 @@ BAD_INPUT = {
     "front matter without a field": (replace(L0, "layer: L0\n", ""), L0, "field 'layer' is missing; add it"),
     "unknown fact id": (append(L0, '\n<!-- [[[cog models("gpt-9000", "name") ]]] -->\n<!-- [[[end]]] -->\n'), L0, "gpt-9000"),
     "unknown generator": (append(L0, "\n<!-- [[[cog modles() ]]] -->\n<!-- [[[end]]] -->\n"), L0, "modles"),
+    "generator with a typo": (append(L0, '\n<!-- [[[cog models("x) ]]] -->\n<!-- [[[end]]] -->\n'), f"{L0}: its generated part failed", "SyntaxError"),
     "unfinished generated part": (append(L0, '\n<!-- [[[cog models("a", "name") ]]] -->\n'), L0, "Missing"),
     "stale generated part": (replace(L0, "| L2 Deep dive |", "| L2 Deep sea |"), L0, "out of date; run: make generate"),
     "malformed YAML row": (append("docs/facts/models.yml", "\n  - id: [\n"), "docs/facts/models.yml:", "not valid YAML"),
@@ -160,6 +167,8 @@ BAD_INPUT = {
     "anchor to nowhere": (append(L0, "\n[a](#temprature)\n"), f"{L0}:", "temperature"),
     "page that no nav entry covers": (lambda root: (root / "docs/stray.md").write_text("# Stray\n") and None, "stray.md", "nav"),
     "nav entry without a page": (remove("docs/models.md"), "mkdocs.yml", "models.md"),
+    "page without a main heading": (replace("docs/models.md", "\n# Models\n", "\n"), "docs/models.md", "no main heading; begin the text with '# Models'"),
+    "page that is not UTF-8": (append_latin("docs/models.md"), "docs/models.md: byte ", "is not UTF-8; save the file as UTF-8"),
     "layer without a page": (remove("docs/llms/advanced.md"), "docs/llms/advanced.md", "has no file"),
 }  # fmt: skip
 
@@ -172,6 +181,55 @@ def test_bad_input_stops_the_build_with_a_message(fault: str, copy: Path, tmp_pa
     assert built.returncode != 0
     assert "Traceback" not in built.stderr
     assert any(place in line and reason in line for line in built.stderr.splitlines()), built.stderr
+
+
+def test_a_figure_whose_name_has_a_space_is_read(tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/two words.svg").write_text('<svg viewBox="0 0 9 9"/>')
+    files = Files([File("figures/two words.svg", str(tmp_path), "site", use_directory_urls=True)])
+    page = SimpleNamespace(file=SimpleNamespace(url="llms/"))
+    assert hooks.svg_of(files, "../figures/two%20words.svg", page, tmp_path) == '<svg viewBox="0 0 9 9"/>'  # type: ignore[arg-type]
+
+
+def test_make_builds_from_files_whose_names_have_a_space(tmp_path: Path) -> None:
+    sources = (
+        "docs/two words.md",
+        "labs/a",
+        "pebble/a",
+        "sitekit/a",
+        "mkdocs.yml",
+        "README.md",
+        ".gitignore",
+    )
+    for name in (*sources, "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    made = subprocess.run(["make", "--dry-run", "build"], cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    assert "mkdocs build" in made.stdout
+
+
+def test_whatever_the_checks_read_makes_them_run_again(tmp_path: Path) -> None:
+    sources = [
+        "docs/a.md",
+        "labs/a.md",
+        "pebble/model.py",
+        "sitekit/a.py",
+        "README.md",
+        ".gitignore",
+        "mkdocs.yml",
+    ]
+    for name in [*sources, "sitekit/a.pyc"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("before")
+    state = hooks.fingerprint(tmp_path)
+    (tmp_path / "sitekit/a.pyc").write_text("after")
+    assert hooks.fingerprint(tmp_path) == state
+    for name in sources:
+        (tmp_path / name).write_text("after")
+        assert hooks.fingerprint(tmp_path) != state, name
+        (tmp_path / name).write_text("before")
 
 
 # --- serving ---------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from building import ROOT
 
-from sitekit import glossary
+from sitekit import generate, glossary
 from sitekit.fact_files import Facts, Term
+from sitekit.rows import FactError
 
 
 def term(name: str, *aliases: str, link: list[str] | None = None, related: str = "other") -> Term:
@@ -134,6 +136,36 @@ def test_an_entry() -> None:
         "*Often misunderstood.* More is not better.\n\n"
         "More in [labs/llms/03.ipynb](../labs/llms/03.ipynb#a). Related: [token](#token).\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("docs/models.md", "Models"),
+        ("docs/llms/README.md", "Large Language Models"),
+        ("labs/llms/README.md", "Labs"),
+        ("labs/llms/03-embeddings.ipynb", "lab: Embeddings"),
+    ],
+)
+def test_any_page_may_teach_a_term(path: str, title: str) -> None:
+    assert generate.Sources(ROOT).title_of(path) == title
+
+
+def test_a_heading_of_a_lab_may_teach_a_term(tmp_path: Path) -> None:
+    for folder in ("docs/facts", "labs/llms"):
+        (tmp_path / folder).mkdir(parents=True)
+    cell = {"cell_type": "markdown", "source": "# A lab\n\n## Two steps"}
+    (tmp_path / "labs/llms/01.ipynb").write_text(json.dumps({"cells": [cell]}))
+    rows = [
+        term(name, related=other).model_dump(exclude_none=True) | {"taught": "labs/llms/01.ipynb#two-steps"}
+        for name, other in (("token", "attention"), ("attention", "token"))
+    ]
+    sheet = tmp_path / "docs/facts/glossary.yml"
+    sheet.write_text(json.dumps(rows))  # JSON is YAML
+    assert list(Facts(tmp_path).glossary) == ["token", "attention"]
+    sheet.write_text(json.dumps(rows).replace("two-steps", "to-steps"))
+    with pytest.raises(FactError, match='has no heading "#to-steps"; did you mean "two-steps"'):
+        Facts(tmp_path).glossary  # noqa: B018 (it is read when asked for)
 
 
 def test_the_script_of_definitions_is_javascript_that_holds_them_all() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sitekit import labs
+from sitekit import labs, notebooks
 from sitekit.labs import LabError
 
 PNG = base64.b64encode(
@@ -90,3 +90,9 @@ def test_links_are_rewritten_and_lost_ones_named() -> None:
 )
 def test_colab_opens_what_lies_on_github(repo: str | None, url: str | None) -> None:
     assert labs.colab_url(repo, "labs/x.ipynb") == url
+
+
+def test_a_notebook_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_bytes(b"\xe9")
+    with pytest.raises(notebooks.NotebookError, match="a.ipynb: not a notebook .*utf-8"):
+        notebooks.read(tmp_path / "a.ipynb")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from building import ROOT, mkdocs_build
+from mkdocs.utils.meta import get_data
 
 from sitekit import layer_tables, layers
 from sitekit.layers import LayerError
@@ -67,6 +68,15 @@ def test_a_scaffolded_topic_is_pending_but_for_its_overview(tiny: Path) -> None:
     assert "  - llms/\n  - tiny/\n" in (tiny / "mkdocs.yml").read_text()
 
 
+@pytest.mark.parametrize("title", ["Mixtures: experts", 'The "best" models', "C# for beginners #1", "Größe"])
+def test_a_topic_may_have_any_title(tiny: Path, title: str) -> None:
+    scaffold(tiny, "more", title)
+    topic = layers.read_topic(tiny, "more")
+    assert topic.title == title
+    assert topic.layers[1].front.title == f"{title}: concepts"
+    assert topic.layers[1].front.summary == f"Concepts of {title}"
+
+
 def test_a_page_becomes_ready_by_being_written(tiny: Path) -> None:
     with (tiny / "docs/tiny/concepts.md").open("a") as page:
         page.write("\n# Tiny models: concepts\n\nText.\n")
@@ -87,8 +97,10 @@ def test_labs_are_counted(tiny: Path) -> None:
 FAULTS = {
     "no front matter": ("docs/tiny/concepts.md", "---\ntitle", "title", "docs/tiny/concepts.md:1: no front matter"),
     "broken YAML": ("docs/tiny/concepts.md", "summary: ", "summary: a: b ", "docs/tiny/concepts.md:5: front matter is not valid YAML"),
+    "a date that is none": ("docs/tiny/concepts.md", 'summary: "Concepts of Tiny models"', "summary: 2026-13-01", "front matter is not valid YAML: month must be"),
+    "a control character": ("docs/tiny/concepts.md", "summary: ", "summary: \x07", "docs/tiny/concepts.md:5: front matter is not valid YAML: character U+0007"),
     "a list": ("docs/tiny/concepts.md", "title: ", "- title: ", "docs/tiny/concepts.md:3: front matter is not valid YAML"),
-    "missing field": ("docs/tiny/concepts.md", "summary: Concepts of Tiny models\n", "", "field 'summary' is missing"),
+    "missing field": ("docs/tiny/concepts.md", 'summary: "Concepts of Tiny models"\n', "", "field 'summary' is missing"),
     "missing minutes": ("docs/tiny/concepts.md", "minutes: 30\n", "", "field 'minutes' is missing"),
     "no objectives": ("docs/tiny/concepts.md", "objectives:\n  - say what you will be able to do\n", "objectives: []\n", "field 'objectives' is []"),
     "minutes in words": ("docs/tiny/concepts.md", "minutes: 30", "minutes: half an hour", "field 'minutes' is 'half an hour'"),
@@ -112,8 +124,34 @@ def test_front_matter_faults_name_file_reason_and_remedy(tiny: Path, fault: str)
 
 def test_a_layer_without_a_file_says_what_to_do(tiny: Path) -> None:
     (tiny / "docs/tiny/advanced.md").unlink()
-    with pytest.raises(LayerError, match=r"docs/tiny/advanced.md: layer L4 .* create it with front matter"):
+    with pytest.raises(LayerError) as error:
         layers.read_topic(tiny, "tiny")
+    assert str(error.value) == (
+        "docs/tiny/advanced.md: layer L4 of topic 'tiny' has no file; "
+        "create it with front matter (an empty body makes it pending)"
+    )
+
+
+def test_a_page_that_is_not_utf8_says_what_to_do(tiny: Path) -> None:
+    (tiny / "docs/tiny/advanced.md").write_bytes(b"---\n\xe9")
+    with pytest.raises(LayerError) as error:
+        layers.read_topic(tiny, "tiny")
+    assert str(error.value) == "docs/tiny/advanced.md: byte 5 is not UTF-8; save the file as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("page", "parts"),
+    [
+        ("---\na: b\n---\nText", ("a: b", "Text")),
+        ("--- \na: b\n---\t\nText", ("a: b", "Text")),
+        ("---\na: b\n---", ("", "---\na: b\n---")),
+        ("Text\n---\na: b\n---\n", ("", "Text\n---\na: b\n---\n")),
+        ("---\na: b\n----\n", ("", "---\na: b\n----\n")),
+    ],
+)
+def test_front_matter_is_what_mkdocs_takes_for_it(page: str, parts: tuple[str, str]) -> None:
+    assert layers.split_front_matter(page) == parts
+    assert bool(get_data(page)[1]) == bool(parts[0])
 
 
 def test_an_unlisted_notebook_is_not_lost(tiny: Path) -> None:
