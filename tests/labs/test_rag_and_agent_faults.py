@@ -6,11 +6,13 @@ The functions are taken out of the notebooks' cells, so that what is tested is w
 import gc
 import hashlib
 import json
+import logging
 import re
 import shutil
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -152,6 +154,44 @@ def test_an_interrupted_build_leaves_the_old_index_and_does_not_hinder_the_next(
     assert [path.name for path in old_index.parent.iterdir()] == ["index"]
 
 
+def names_beside(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.parent.iterdir())
+
+
+@pytest.mark.parametrize("failing", [OSError("in use"), KeyboardInterrupt()])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_swap_that_fails_or_is_cut_off_loses_no_index(
+    rag: dict[str, Any], old_index: Path, number: int, failing: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the two renames fails, or is where the program is killed."""
+    rename, renames = Path.rename, []
+
+    def limited(path: Path, target: Path) -> Path:
+        renames.append(path)
+        if len(renames) == number:
+            raise failing
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", limited)
+    with pytest.raises(rag["IndexFault"] if isinstance(failing, OSError) else KeyboardInterrupt):
+        rag["build"](old_index, {"new": chunks(rag, "new.md", 2)})
+    monkeypatch.undo()
+    if isinstance(failing, OSError):
+        assert names_beside(old_index) == ["index"]
+        assert_untouched(rag, old_index)
+    elif number == 2:  # as the lab says
+        assert names_beside(old_index) == ["index.old", "index.part"]
+        with pytest.raises(rag["IndexFault"], match="holds no complete index"):
+            rag["open_index"](old_index)
+
+    # The next build puts the old index back even if it fails itself.
+    with gone() as url, client_of(url) as rag["embedder"], pytest.raises(ConnectionError):
+        rag["build"](old_index, {"new": chunks(rag, "new.md", 2)})
+    rag["embedder"] = SimpleNamespace(embeddings=FakeEmbeddings())
+    assert names_beside(old_index) == ["index"]
+    assert_untouched(rag, old_index)
+
+
 def lose_the_mark(folder: Path) -> None:
     (folder / "complete").unlink()
 
@@ -200,6 +240,52 @@ def test_a_half_written_index_is_told(
 def test_no_index_at_all_is_told(rag: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(rag["IndexFault"], match="nowhere holds no complete index"):
         rag["open_index"](tmp_path / "nowhere")
+
+
+# --- lab 04: changed and deleted pages ---------------------------------------------------------------
+
+
+@pytest.fixture
+def synced(rag: dict[str, Any], old_index: Path) -> Iterator[Any]:
+    """The database of the old index; `sync` makes each line of a page a chunk."""
+    exec(cell(RAG, "sync", before="def in_files"), rag)
+    rag["page_chunks"] = lambda page, text: [rag["Chunk"](page, "", line) for line in text.splitlines()]
+    with closing(rag["open_index"](old_index)) as db:
+        yield db
+
+
+def test_an_index_with_a_page_deleted_on_purpose_opens(
+    rag: dict[str, Any], old_index: Path, synced: Any
+) -> None:
+    done = rag["sync"](synced, "old", {"new.md": "One line."}, old_index)
+    assert done == {"new.md": "added", "old.md": "deleted"}
+    synced.close()
+    with closing(rag["open_index"](old_index)) as db:
+        assert db.count("old").count == 1
+    empty_the_points(old_index)  # and what is lost by accident is still told
+    with pytest.raises(rag["IndexFault"], match="points are missing in old"):
+        rag["open_index"](old_index)
+
+
+def test_an_index_whose_sync_was_cut_off_is_told(rag: dict[str, Any], old_index: Path, synced: Any) -> None:
+    with gone() as url, client_of(url) as rag["embedder"], pytest.raises(ConnectionError):
+        rag["sync"](synced, "old", {"old.md": "Another line."}, old_index)
+    synced.close()
+    with pytest.raises(rag["IndexFault"], match="holds no complete index"):
+        rag["open_index"](old_index)
+
+
+def test_sync_sees_the_pages_beyond_the_first_thousand_points(
+    rag: dict[str, Any], synced: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scroll = synced.scroll
+    monkeypatch.setattr(synced, "scroll", lambda *args, limit, **options: scroll(*args, limit=2, **options))
+    pages = {f"{n}.md": f"Line {n}." for n in range(5)}
+    rag["sync"](synced, "many", pages)
+    assert set(rag["sync"](synced, "many", pages).values()) == {"as it was"}
+    assert rag["sync"](synced, "many", {"4.md": "Line 4."}) == {f"{n}.md": "deleted" for n in range(4)} | {
+        "4.md": "as it was"
+    }
 
 
 # --- both labs: the model's server -----------------------------------------------------------------
@@ -291,6 +377,28 @@ def test_a_reader_out_of_reach_is_told(rag: dict[str, Any], server: Callable[[],
         rag["read"]("What?", ["A sentence."])
 
 
+@pytest.mark.parametrize("server", OUT_OF_REACH)
+def test_an_embedder_out_of_reach_is_told_and_leaves_the_old_index(
+    rag: dict[str, Any], old_index: Path, server: Callable[[], Any]
+) -> None:
+    exec(cell(RAG, "search", before="def fuse"), rag)
+    said = r"No model answers at http://127.*Run the first cell again: it finds who is there\.$"
+    with server() as url, client_of(url) as rag["embedder"]:
+        with pytest.raises(ConnectionError, match=said):
+            rag["search"]("What?")
+        with pytest.raises(ConnectionError, match=said):
+            rag["build"](old_index, {"new": chunks(rag, "new.md", 2)})
+    assert names_beside(old_index) == ["index"]
+    assert_untouched(rag, old_index)
+
+
+def test_an_embedder_that_refuses_is_told(rag: dict[str, Any]) -> None:
+    server = refusing(404, "model 'e' not found")
+    said = r"The server at http://127.* refused: .*model 'e' not found"
+    with server as url, client_of(url) as rag["embedder"], pytest.raises(ConnectionError, match=said):
+        rag["embed"](["A text."])
+
+
 @pytest.mark.parametrize(
     ("status", "message"), [(401, "Incorrect API key"), (404, "model 'm' not found"), (400, "too long")]
 )
@@ -364,6 +472,136 @@ def test_no_sum_breaks_the_calculator(agents: dict[str, Any], expression: str) -
     assert said.startswith("Error: ") or re.fullmatch(r"[\d.e+]+", said)
 
 
+@pytest.mark.parametrize(
+    ("expression", "right"),
+    [("99999 * 999999", "99998900001"), ("84 / 2", "42"), ("1 / 3", "0.3333333333"), ("0.1 + 0.2", "0.3")],
+)
+def test_a_whole_number_keeps_all_its_digits(agents: dict[str, Any], expression: str, right: str) -> None:
+    assert agents["calculate"](expression) == right
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "right"),
+    [
+        ("12345 m", "cm", "1234000 cm"),
+        ("123456789 km", "cm", "12350000000000 cm"),
+        ("0.1 in", "miles", "0.000001578 miles"),
+        ("42 km", "miles", "26.1 miles"),
+        ("0 m", "cm", "0 cm"),
+    ],
+)
+def test_a_converted_quantity_has_no_exponent(
+    agents: dict[str, Any], quantity: str, unit: str, right: str
+) -> None:
+    assert agents["convert"](quantity, unit) == right
+
+
+def test_what_a_tool_did_not_mean_to_say_stays_in_the_log(
+    agents: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    def look_up(item: str) -> str:
+        raise KeyError("/srv/secret path")
+
+    said = agents["execute"](agents["call"]("look_up", {"item": "cup"}), {"look_up": look_up}, None, ())
+    assert said == "Error: look_up failed"
+    assert "secret path" in caplog.text
+
+
+@pytest.mark.parametrize("to", [["a@shop.example"], {"a": 1}, None, 7])
+def test_a_rule_that_breaks_refuses(
+    agents: dict[str, Any], caplog: pytest.LogCaptureFixture, to: object
+) -> None:
+    sent = []
+
+    def send_message(to: str, body: str) -> None:
+        sent.append(to)
+
+    turn = [agents["call"]("send_message", {"to": to, "body": "20"})]
+    run = agents["agent"](
+        "?",
+        {"send_message": send_message},
+        agents["script"](turn, "Done."),
+        confirm=lambda name, arguments: re.fullmatch(r"[\w.-]+@shop\.example", arguments["to"]),
+        ask_first={"send_message"},
+    )
+    assert [text for kind, text, *_ in run.events if kind == "result"] == [
+        "Error: the user did not allow send_message"
+    ]
+    assert run.answer == "Done." and sent == []
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_one_text_is_sent_once_by_calls_at_the_same_time(agents: dict[str, Any]) -> None:
+    class Slow(str):
+        """A text that lets another thread run while it is looked up."""
+
+        def __hash__(self) -> int:
+            time.sleep(0.05)
+            return super().__hash__()
+
+    agents["OUTBOX"] = []
+    exec(cell(AGENTS, "less-power", before="OUTBOX.clear"), agents)
+    message_me = agents["mailbox_of"]("me@shop.example")
+    said = []
+    threads = [threading.Thread(target=lambda: said.append(message_me(Slow("20")))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == ["already sent", "already sent", "sent"]
+    assert agents["OUTBOX"] == [("me@shop.example", "20")]
+
+
+# --- lab 06: the judge of a run, and its picture ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expected", "tools", "used", "answer", "right"),
+    [
+        ("40", ["calculate"], ["calculate"], "6 * 7 - 2 = 40.", True),  # one call in place of two
+        ("40", ["calculate"], ["calculate"] * 3, "40", True),  # an error, and mended
+        ("40", ["calculate"], [], "40", False),  # luck
+        ("120", ["get_price", "calculate"], ["calculate", "get_price"], "120", True),
+        ("120", ["get_price", "calculate"], ["get_price"], "120", False),
+        ("2268", ["convert"], ["convert"], "5 pounds are 2,268 grams.", True),
+        ("2268", ["convert"], ["convert"], "They are 12,268 grams.", False),
+        ("268", ["convert"], ["convert"], "They are 2,268 grams.", False),
+        ("31", ["days_between"], ["days_between"], "There are -31 days.", False),
+        ("31", ["days_between"], ["days_between"], "There are 31.5 days.", False),
+        ("31", ["days_between"], ["days_between"], "There are 310 days.", False),
+        ("31", ["days_between"], ["days_between"], None, False),
+        ("", [], [], "Hello", True),
+        ("", [], [], " ", False),
+        ("", [], [], None, False),
+        ("", [], ["calculate"], "Hello!", False),
+    ],
+)
+def test_a_run_is_judged(
+    agents: dict[str, Any], expected: str, tools: list[str], used: list[str], answer: str | None, right: bool
+) -> None:
+    exec(cell(AGENTS, "evaluation", before="def evaluate"), agents)
+    run = agents["Run"]("?", answer)
+    for name in used:
+        run.note("call", f"{name} {{}}")
+    assert agents["succeeded"](run, expected, tools) is right
+
+
+def test_a_bar_names_all_calls_of_its_message(
+    agents: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plt = agents["plt"]
+    plt.switch_backend("agg")
+    monkeypatch.setattr(plt, "show", lambda: None)
+    exec("def draw" + cell(AGENTS, "trace", before="chain = ").partition("def draw")[2], agents)
+    both = [agents["call"]("calculate", {"expression": sum}) for sum in ("1+1", "2+2")]
+    agents["draw"](agents["agent"]("?", model=agents["script"](both, both[:1], "4")))
+    one, two = ('calculate {"expression": "1+1"}', 'calculate {"expression": "2+2"}')
+    labels = [text.get_text() for text in plt.gca().texts]
+    plt.close()
+    assert labels[0].startswith(f"{one}; ") and len(f"{one}; {two}") > 52  # and is cut to the bar
+    assert labels[1:] == [one, "answer: 4"]
+
+
 # --- lab 06: an MCP server -------------------------------------------------------------------------
 
 SERVER = """
@@ -377,6 +615,22 @@ def get_stock(item: str) -> str:
     if item == "bomb":
         os._exit(3)
     return {"kettle": "12"}[item]
+
+@server.tool()
+def list_items() -> str:
+    return "kettle"
+
+@server.tool()
+def find(count: int, word: str = "any") -> str:
+    "items with a word"
+    return f"{count} {word}"
+
+@server.tool()
+def wait() -> str:
+    "an answer, much later"
+    import time
+    time.sleep(60)
+    return "late"
 
 server.run()
 """
@@ -410,7 +664,7 @@ def test_an_mcp_server_that_dies_in_a_call_is_a_result(mcp: dict[str, Any], tmp_
 
     run = mcp["with_server"](tmp_path / "server.py", visit)
     results = [text for kind, text, *_ in run.events if kind == "result"]
-    assert results == ["12", "Error: the server of get_stock is gone: Connection closed"]
+    assert results == ["12", "Error: the server of get_stock failed: Connection closed"]
     assert run.answer == "It is gone."
     assert not running_in(tmp_path)
 
@@ -424,6 +678,34 @@ def test_what_an_mcp_tool_did_not_mean_to_say_stays_in_its_log(mcp: dict[str, An
     said = mcp["with_server"](tmp_path / "server.py", visit)
     assert said == "Error: Error executing tool get_stock"
     assert "secret path" in (tmp_path / "server.log").read_text()
+
+
+def test_an_mcp_tool_is_described_by_its_own_schema(mcp: dict[str, Any], tmp_path: Path) -> None:
+    def visit(tools: Any, server: Any) -> tuple[Any, list[str]]:
+        functions = tools.functions()
+        described = {name: mcp["schema"](name, tool)["function"] for name, tool in functions.items()}
+        calls = [{"count": 3}, {"count": 3, "word": None}, {"count": 3, "word": "cup"}, {"word": "cup"}]
+        said = [mcp["execute"](mcp["call"]("find", given), functions, None, ()) for given in calls]
+        return described, [*said, mcp["execute"](mcp["call"]("list_items", {}), functions, None, ())]
+
+    described, said = mcp["with_server"](tmp_path / "server.py", visit)
+    parameters = described["find"]["parameters"]
+    assert parameters["required"] == ["count"]
+    assert [parameters["properties"][name]["type"] for name in ("count", "word")] == ["integer", "string"]
+    assert described["list_items"]["parameters"]["properties"] == {}
+    assert described["list_items"]["description"] == ""
+    assert said[:3] == ["3 any", "3 any", "3 cup"] and said[4] == "kettle"
+    assert said[3].startswith("Error: ") and "count" in said[3] and "required" in said[3]
+
+
+def test_an_mcp_server_that_hangs_is_a_result(mcp: dict[str, Any], tmp_path: Path) -> None:
+    def visit(tools: Any, server: Any) -> str:
+        tools.patience = 1
+        return str(mcp["execute"](mcp["call"]("wait", {}), tools.functions(), None, ()))
+
+    said = mcp["with_server"](tmp_path / "server.py", visit)
+    assert said.startswith("Error: the server of wait failed: ") and "imed out" in said
+    assert not running_in(tmp_path)
 
 
 def test_a_program_that_is_no_mcp_server_is_told(mcp: dict[str, Any], tmp_path: Path) -> None:
