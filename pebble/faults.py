@@ -27,6 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 Fault = int | str | None
+PATIENCE = 600  # seconds for the server behind, as long as OpenAI's client has: a real model may think
 
 HALVES = ("cut", "short")
 KNOWN = (None, "slow", "garbage", *HALVES)
@@ -47,6 +48,13 @@ class Faults:
     url: str
     seen: list[Seen] = field(default_factory=list)
     most_at_once: int = 0
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # Its default of 5 refuses most of a dozen clients that come in one moment, and TCP lets them
+    # knock again only a second later: that second would be in the lab's measurements.
+    request_queue_size = 128
 
 
 @contextmanager
@@ -108,8 +116,7 @@ def faulty(
             pass  # the learner looks at `seen`
 
     started: dict[str, float] = {}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     faults = Faults(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="faults")
     thread.start()
@@ -127,7 +134,7 @@ def forward(behind: str, method: str, path: str, body: bytes, key: str) -> tuple
     there = urlsplit(behind)
     secure = there.scheme == "https"
     connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = connect(there.netloc, timeout=60)
+    connection = connect(there.netloc, timeout=PATIENCE)
     try:
         headers = {"Content-Type": "application/json", "Authorization": key}
         connection.request(method, there.path.rstrip("/") + path, body, headers)

@@ -153,8 +153,9 @@ def client_for(url: str, **how: Any) -> openai.OpenAI:
 def promised_errors() -> list[tuple[str, str, bool]]:
     """The table in the lab: what happens, the error's name, and whether the client tries again."""
     cells = {cell.id: cell.source for cell in notebooks.read(LLMS / OPENAI).cells}
-    rows = re.findall(r"^\| (.+?) \| `(\w+)` \| (yes|no)", cells["bad-days"], re.MULTILINE)
-    return [(what, name, again == "yes") for what, name, again in rows]
+    advice = "yes|no: |no, though the client does: "
+    rows = re.findall(rf"^\| (.+?) \| `(\w+)` \| ({advice})", cells["bad-days"], re.MULTILINE)
+    return [(what, name, again != "no: ") for what, name, again in rows]
 
 
 FAULT_OF: dict[str, Fault] = {
@@ -162,6 +163,7 @@ FAULT_OF: dict[str, Fault] = {
     "401 a wrong key": 401,
     "404 no such model": 404,
     "429 too many requests": 429,
+    "429 no credit left (`insufficient_quota`)": 429,
     "500 and above": 503,
     "no answer in time": "slow",
     "no connection, or it breaks": "cut",

@@ -2,16 +2,18 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pebble.faults import faulty
+from pebble.faults import Server, faulty
 
 WHOLE = json.dumps({"answer": 42}).encode()
 
@@ -85,6 +87,14 @@ def test_a_client_that_gives_up_does_not_keep_it_waiting(behind: str) -> None:
         time.sleep(0.01)
     assert threading.active_count() == before
     assert time.monotonic() < began + 60
+
+
+def test_a_hundred_clients_may_come_in_one_moment() -> None:
+    """Nobody is accepted yet, so all of them wait in the queue; who finds no place there gets no connection."""
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(("127.0.0.1", 0), BaseHTTPRequestHandler))
+        for _ in range(100):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.server_port), timeout=0.5))
 
 
 @pytest.mark.parametrize("fault", ["broken", 200, 999])
