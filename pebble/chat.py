@@ -48,6 +48,9 @@ def prompt(messages: Sequence[Message], tools: Sequence[Tool] = (), *, answer: b
             )
         if message["role"] == "system" and n > 0:
             raise ValueError(f"Message {n} is a system message; only the first may be one.")
+        content = message.get("content")
+        if not isinstance(content, str) and not (message["role"] == "assistant" and content is None):
+            raise ValueError(f"Message {n} needs 'content', as text.")
     safe = _defuse(list(messages)), _defuse(list(tools))
     return _template().render(messages=safe[0], tools=safe[1], add_generation_prompt=answer)
 
@@ -66,18 +69,23 @@ def parse(text: str) -> Message:
     said += before
     for part in rest:
         body, _, after = part.partition(SPECIAL[CALL_END])
-        try:
-            call = json.loads(body)
-            function = {
-                "name": str(call["name"]),
-                "arguments": json.dumps(dict(call["arguments"]), ensure_ascii=False),
-            }
-            calls.append({"type": "function", "function": function})
-            said += after
-        except (ValueError, TypeError, KeyError):
-            said += SPECIAL[CALL] + part
+        function = _function(body)
+        calls += [{"type": "function", "function": function}] if function else []
+        said += after if function else SPECIAL[CALL] + part
     message: Message = {"role": "assistant", "content": said.strip()}
     return message | ({"tool_calls": calls} if calls else {})
+
+
+def _function(body: str) -> dict[str, str] | None:
+    """The function that a call names, with its arguments as text; None if this is no call."""
+    try:
+        match json.loads(body):
+            case {"name": str(name), "arguments": dict(arguments)}:
+                # Python reads 1e999 as Infinity, which JSON does not have
+                return {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False, allow_nan=False)}
+    except ValueError:
+        pass
+    return None
 
 
 def text_of(message: Message) -> str:
@@ -96,7 +104,7 @@ def _defuse(value: Any) -> Any:
             value = value.replace(special, special[0] + " " + special[1:])
         return value
     if isinstance(value, dict):
-        return {key: _defuse(item) for key, item in value.items()}
+        return {_defuse(key): _defuse(item) for key, item in value.items()}
     return [_defuse(item) for item in value] if isinstance(value, list) else value
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pebble import chat, corpus
 from pebble.corpus import Example
+from pebble.mixture import load_model
 from pebble.model import Model
 from pebble.sample import generate
 from pebble.tokenizer import WEIGHTS
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the test sets")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    results = measure(Model.load(arguments.folder), arguments.count, arguments.seed)
+    results = measure(load_model(arguments.folder), arguments.count, arguments.seed)
     print(table(results))
     if arguments.write:
         write(results, arguments.folder)

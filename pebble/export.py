@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pebble.mixture import MixtureConfig
+from pebble.mixture import MixtureConfig, MixtureModel, load_model
 from pebble.model import Array, Config, Model
 from pebble.tokenizer import BEGIN, CALL, CALL_END, END, SPECIAL, WEIGHTS, Tokenizer
 
@@ -224,7 +224,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where to write; made if it is not there")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the model")
     arguments = parser.parse_args()
-    folder, model = arguments.folder, Model.load(arguments.weights)
+    folder, model = arguments.folder, load_model(arguments.weights)
+    if isinstance(model, MixtureModel):
+        raise SystemExit(f"{arguments.weights} holds a mixture of experts; only the dense model is exported.")
     folder.mkdir(parents=True, exist_ok=True)
     for dtype in GGUF_TYPES[1:]:
         write_gguf(model, folder / f"pebble-{dtype}.gguf", dtype)

@@ -13,6 +13,7 @@ Letters for the axes of arrays as in model.py, and
     E  experts in a layer         k  experts that a token takes         N  tokens that chose one expert
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -46,6 +47,13 @@ class MixtureModel(Model):
     def load(cls, folder: Path | str = WEIGHTS / "mixture") -> "MixtureModel":
         weights = read_safetensors(Path(folder) / "model.safetensors")
         return cls(MixtureConfig.load(folder), weights, Tokenizer.load(folder))
+
+
+def load_model(folder: Path | str = WEIGHTS) -> Model:
+    """The model in a folder, a mixture or not: its `config.json` tells."""
+    config = Path(folder) / "config.json"
+    mixed = config.exists() and json.loads(config.read_text(encoding="utf-8")).get("model_type") == "mixtral"
+    return MixtureModel.load(folder) if mixed else Model.load(folder)
 
 
 class MixtureLayer(Layer):

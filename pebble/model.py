@@ -1,8 +1,8 @@
 """The forward pass of a Llama: from token numbers to a score for every possible next token.
 
-This is the architecture of Llama 3, Mistral and Qwen 2, with nothing left out but size: the same file
-would run those models' weights (Qwen 2 adds three bias vectors), given the memory and a great deal of
-patience. Left out are batches, half precision and training, for which see train.py.
+This is the architecture of Llama 3, Mistral and Qwen 2 (which adds three bias vectors), in small. Left out
+is what most of their weights need besides: an output matrix of its own (lm_head), and files in bfloat16 and
+in several parts. Left out are also batches, half precision and training, for which see train.py.
 
     >>> model = Model.load()
     >>> logits = model.forward(model.tokenizer.encode("Once upon a"))  # [T, V]: row t scores what follows t
@@ -73,6 +73,8 @@ class Model:
     """A configuration, its weights by name, and the tokenizer that they were trained with."""
 
     def __init__(self, config: Config, weights: dict[str, Array], tokenizer: Tokenizer) -> None:
+        if "lm_head.weight" in weights:
+            raise ValueError("lm_head.weight is not read. Use a model that ties it to its embedding.")
         self.config = config
         self.weights = weights
         self.tokenizer = tokenizer

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from pebble.model import Array, Cache, Model, softmax
-from pebble.tokenizer import END, Tokenizer
+from pebble.tokenizer import END, SPECIAL, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ class Text:
         if found:
             return self._show(text[: max(min(found), self.shown)]), True
         text = text.rstrip("\ufffd")  # perhaps the first bytes of a character
-        begun = max((n for s in self.stop for n in range(1, len(s)) if text.endswith(s[:n])), default=0)
+        ends = text if token >= len(SPECIAL) else ""  # the marks of a call are handed on whole
+        begun = max((n for s in self.stop for n in range(1, len(s)) if ends.endswith(s[:n])), default=0)
         return self._show(text[: max(len(text) - begun, self.shown)]), False
 
     def rest(self) -> str:

@@ -36,7 +36,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pebble.model import Model
+from pebble.mixture import load_model
 from pebble.serving import catalogue, embedding, ollama, openai_chat, openai_responses
 from pebble.serving.embedding import Embedder
 from pebble.serving.engine import Engine
@@ -51,7 +51,7 @@ SLOTS, QUEUE = 8, 256  # answers computed in turn, and requests that may wait
 
 def load(folder: Path | str = WEIGHTS) -> Engine:
     """An engine with the stored weights. Raises FileNotFoundError, with what to do, if there are none."""
-    model = Model.load(folder)
+    model = load_model(folder)
     return Engine(model, created=(Path(folder) / "model.safetensors").stat().st_mtime)
 
 
@@ -92,9 +92,7 @@ def app(
         post("/api/embed", theirs, partial(embedding.handle_embed, embedder), encoders),
         post("/api/embeddings", theirs, partial(embedding.handle_embeddings, embedder), encoders),
     ]
-    server = Starlette(routes=routes, exception_handlers={HTTPException: not_here})
-    server.state.slots = room
-    return server
+    return Starlette(routes=routes, exception_handlers={HTTPException: not_here})
 
 
 async def not_here(request: Request, error: Exception) -> Response:

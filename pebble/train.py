@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,8 +29,8 @@ from torch.nn import functional as F
 from pebble import chat, corpus, evaluate
 from pebble.corpus import World
 from pebble.export import save
-from pebble.mixture import MixtureConfig, MixtureModel
-from pebble.model import Array, Config, Model, read_safetensors
+from pebble.mixture import MixtureConfig, load_model
+from pebble.model import Array, Config, read_safetensors
 from pebble.muon import Muon
 from pebble.network import Net
 from pebble.tokenizer import ASSISTANT, BEGIN, END, SPECIAL, WEIGHTS, Tokenizer
@@ -248,7 +249,15 @@ class Training:
         file.with_suffix(".new").replace(file)  # at once: a kill leaves the old file or the new one
 
     def load(self, file: Path) -> None:
+        """Go on from a checkpoint. Raises ValueError if it is another recipe's."""
         state = torch.load(file, map_location=self.device)
+        changed = [
+            f"{name} {state['recipe'][name]}, not {value}"
+            for name, value in asdict(self.recipe).items()
+            if name not in ("steps", "half") and state["recipe"][name] != value
+        ]
+        if changed:
+            raise ValueError(f"{file} was trained with {' and '.join(changed)}. Name another --folder.")
         self.net.load_state_dict(state["net"])
         self.adam.load_state_dict(state["adam"])
         self.mean, self.muon.velocity = state["mean"], state["muon"]
@@ -360,8 +369,10 @@ def main() -> None:
         "--evaluate", action="store_true", help="measure the stored weights instead of training"
     )
     for f in fields(Recipe):
-        parse = type(f.default) if not isinstance(f.default, bool) else lambda text: text == "True"
-        parser.add_argument("--" + f.name.replace("_", "-"), type=parse, default=f.default)
+        how: dict[str, Any] = {"type": type(f.default)}
+        if isinstance(f.default, bool):  # --half and --no-half
+            how = {"action": argparse.BooleanOptionalAction}
+        parser.add_argument("--" + f.name.replace("_", "-"), default=f.default, **how)
     arguments = parser.parse_args()
     if not arguments.evaluate:
         # every batch has a shape of its own; products prepared for old shapes would only fill the memory
@@ -376,8 +387,7 @@ def main() -> None:
         if training.rank > 0:
             return
         finish(training, arguments.folder, arguments.into)
-    load = MixtureModel.load if arguments.experts else Model.load
-    results = evaluate.measure(load(arguments.into), count=200, seed=1)
+    results = evaluate.measure(load_model(arguments.into), count=200, seed=1)
     if (arguments.into / "README.md").exists():  # the smaller models have a section in Pebble's card
         evaluate.write(results, arguments.into)
     print(evaluate.table(results))

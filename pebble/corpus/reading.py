@@ -1,7 +1,7 @@
 """Questions to be answered out of given sentences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pebble.corpus.example import Example, lines, says, user
 from pebble.corpus.relations import ATTRIBUTE, DOER, SEEN, TERM, Relation, Wording
@@ -18,11 +18,17 @@ class Fact:
     sentence: str
     question: str
 
-    def about(self, subject: str) -> str:
-        """The same sentence about somebody else."""
+    def about(self, subject: str) -> "Fact":
+        """The same fact about somebody else."""
+        sentence = self.sentence.replace(self.subject, subject)
         if self.sentence.startswith(upper(self.subject)):
-            return upper(subject) + self.sentence[len(self.subject) :].replace(self.subject, subject)
-        return self.sentence.replace(self.subject, subject)
+            sentence = upper(subject) + self.sentence[len(self.subject) :].replace(self.subject, subject)
+        return replace(self, subject=subject, sentence=sentence)
+
+    @property
+    def topic(self) -> tuple[Relation, str, str | None, str | None]:
+        """Of whom it says what. An attribute ("at") and a deed ("verb") have names of their own."""
+        return self.relation, self.subject, self.slots.get("at"), self.slots.get("verb")
 
 
 AROUND = lines("""
@@ -97,13 +103,13 @@ def reading(
             other = asked.about(asked.relation.subject(w))
         elif w.chance(0.4):
             others = [r for r in relations if r is ATTRIBUTE or r is not asked.relation]
-            other = fact(w, others, asked.subject).sentence
+            other = fact(w, others, asked.subject)
         elif w.chance(0.35) and asked.relation is not TERM:
-            other = fact(w, [asked.relation]).sentence
+            other = fact(w, [asked.relation])
         else:
-            other = fact(w, w.among(relations, SEEN)).sentence
-        if other not in sentences and other != asked.sentence:
-            sentences.append(other)
+            other = fact(w, w.among(relations, SEEN))
+        if other.sentence not in sentences and other.topic != asked.topic:
+            sentences.append(other.sentence)
     w.rng.shuffle(sentences)
     answer = cited(asked.sentence, sentences.index(asked.sentence) + 1) if answerable else NOT_IN_SOURCES
     kind = "unknown" if not answerable else "one source" if count == 1 else "several sources"

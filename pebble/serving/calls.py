@@ -67,7 +67,7 @@ def closed(schema: Any) -> Any:
 
     JSON Schema allows any others by default. A small model would make use of that, for ever.
     """
-    if not isinstance(schema, dict):
+    if not isinstance(schema, dict) or combines(schema):
         return schema
     shut = dict(schema)
     for name in ("properties", "$defs", "definitions"):  # schemas by name
@@ -78,10 +78,19 @@ def closed(schema: Any) -> Any:
             shut[name] = [closed(value) for value in shut[name]]
     if "items" in shut:
         shut["items"] = closed(shut["items"])
-    # what stands beside other schemas has to fit them as well, and they may name other properties
-    if "properties" in shut and not shut.keys() & {"allOf", "anyOf", "oneOf", "$ref", "patternProperties"}:
+    if "properties" in shut and "patternProperties" not in shut:
         shut.setdefault("additionalProperties", False)
     return shut
+
+
+def combines(value: Any) -> bool:
+    """Whether some object has to fit several schemas: shut, each would forbid what the others name."""
+    if isinstance(value, list):
+        return any(map(combines, value))
+    if not isinstance(value, dict):
+        return False
+    beside = "properties" in value and value.keys() & {"anyOf", "oneOf", "$ref"}
+    return bool("allOf" in value or beside or any(map(combines, value.values())))
 
 
 def call_grammar(tools: Sequence[chat.Tool], *, must: bool, many: bool, answer: Schema | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pebble.embeddings import DIMENSIONS, MAX_PIECES
 from pebble.serving import embedding
 from pebble.serving.embedding import Embedder
 from pebble.serving.engine import NAME, Engine
@@ -73,7 +74,7 @@ def running(engine: Engine, embedder: Embedder) -> Object:
     forever = {"expires_at": "2318-11-24T00:00:00Z", "size_vram": 0}
     entries = [{**entry(engine), **forever, "context_length": engine.window}]
     if embedder.loaded:
-        entries.append({**embedding_entry(engine), **forever, "context_length": embedding.WINDOW})
+        entries.append({**embedding_entry(engine), **forever, "context_length": MAX_PIECES})
     return {"models": entries}
 
 
@@ -107,8 +108,8 @@ def date(engine: Engine) -> str:
 def show(engine: Engine, body: bytes) -> Answer:
     """Answer /api/show."""
     if Named.model_validate_json(body).known() == embedding.NAME:
-        info = {"general.architecture": "bert", "bert.context_length": embedding.WINDOW}
-        info |= {"bert.embedding_length": embedding.DIMENSIONS}
+        info = {"general.architecture": "bert", "bert.context_length": MAX_PIECES}
+        info |= {"bert.embedding_length": DIMENSIONS}
         shown = {"details": details("bert", 22_713_216), "model_info": info, "capabilities": ["embedding"]}
         return Answer(iter([{"modelfile": "", "template": "", "modified_at": date(engine), **shown}]))
     config = engine.model.config

@@ -4,13 +4,13 @@ import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
+from pebble.embeddings import DIMENSIONS, MAX_PIECES, SentenceEncoder, WeightsError, find_model
 from pebble.model import Array
 from pebble.serving import openai_shared as shared
 from pebble.serving.http import Answer
@@ -19,30 +19,26 @@ from pebble.serving.refusal import Refused
 
 NAME = "all-minilm"
 NAMES = (NAME, "all-minilm:latest", "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
-DIMENSIONS = 384
-WINDOW = 256  # word pieces; the rest of a longer text is not read
 BATCH = 16  # texts between two looks at whether the client is still there
 
 
 def find() -> None:
     """Look for the encoder's weights. Raises Refused, with what to install, if they are not there."""
     with _explained():
-        import_module("pebble.embeddings").find_model()  # imported only now: most servers never embed
+        find_model()
 
 
-def load() -> Any:
+def load() -> SentenceEncoder:
     """The encoder. Raises Refused, with what to install, if its weights are not there or are damaged."""
     with _explained():
-        return import_module("pebble.embeddings").SentenceEncoder.load()
+        return SentenceEncoder.load()
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
-    except ImportError as error:
-        raise Refused(501, "This installation of Pebble has no embedding model.") from error
-    except import_module("pebble.embeddings").WeightsError as error:
+    except WeightsError as error:
         # of its lines, the last says what to do; others name folders of this machine
         message = f"The embedding model is not installed here. {str(error).splitlines()[-1]}"
         raise Refused(501, message, code="model_not_installed") from error
@@ -76,10 +72,11 @@ class Embedder:
         return True
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[int, Array]]:
-        """Tokens counted and vectors [B, 384], a batch at a time."""
+        """Tokens read and vectors [B, 384], a batch at a time. What is beyond MAX_PIECES is not read."""
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
-            yield sum(len(self.encoder.tokenize(text)) for text in batch), self.encoder.encode(batch)
+            read = sum(min(len(self.encoder.tokenize(text)), MAX_PIECES) for text in batch)
+            yield read, self.encoder.encode(batch)
 
 
 def check_model(model: str) -> None:
@@ -160,8 +157,8 @@ def handle_embed(embedder: Embedder, body: bytes) -> Answer:
 
 def _embed(embedder: Embedder, texts: list[str], truncate: bool, size: int) -> Iterator[Object | None]:
     begin = time.perf_counter_ns()
-    if not truncate and any(len(embedder.encoder.tokenize(text)) > WINDOW for text in texts):
-        raise Refused(400, f"the input length exceeds the context length of {WINDOW} tokens")
+    if not truncate and any(len(embedder.encoder.tokenize(text)) > MAX_PIECES for text in texts):
+        raise Refused(400, f"the input length exceeds the context length of {MAX_PIECES} tokens")
     loaded = time.perf_counter_ns()
     rows: list[list[float]] = []
     tokens = 0

@@ -12,7 +12,7 @@ from pebble.model import Model
 from pebble.sample import Constraint, Step
 from pebble.serving.calls import CallReader, Grammar, PlainText, Schema, call_grammar, check_schema
 from pebble.serving.refusal import Refused
-from pebble.tokenizer import BEGIN, SPECIAL
+from pebble.tokenizer import SPECIAL
 
 NAME = "pebble"
 
@@ -39,7 +39,8 @@ class Task:
     choice: "auto", "none", "required", or the name of the tool that must be called.
     many: whether more than one call is welcome. schema: JSON schema of the answer, if there is one.
     alternatives: how many likely tokens to report beside the chosen one.
-    param: the request's field that holds the conversation, for errors.
+    param, schema_param, tool_param: the request's fields that hold the conversation, the schema, and the
+        parameters of a tool (its number goes into the braces), for errors.
     """
 
     messages: list[chat.Message]
@@ -50,6 +51,8 @@ class Task:
     settings: Settings = field(default_factory=Settings)
     alternatives: int = 0
     param: str = "messages"
+    schema_param: str = "response_format"
+    tool_param: str = "tools.{}.function.parameters"
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Engine:
                 param=param,
                 code="context_length_exceeded",
             )
-        return ids or [BEGIN]
+        return ids
 
     def answer(self, task: Task, ids: list[int] | None = None) -> Iterator[Event]:
         """Begin to answer. All that can be refused is refused now, before the first event is asked for."""
@@ -160,24 +163,28 @@ class Engine:
     def _constraint(self, task: Task) -> Constraint:
         tokenizer = self.model.tokenizer
         if task.schema is not None:
-            check_schema(task.schema, tokenizer, "response_format")
-        tools = [tool for tool in task.tools if task.choice in ("auto", "required", tool["function"]["name"])]
+            check_schema(task.schema, tokenizer, task.schema_param)
+        tools = [
+            (n, tool)
+            for n, tool in enumerate(task.tools)
+            if task.choice in ("auto", "required", tool["function"]["name"])
+        ]
         if not tools:
             if task.schema is None:
                 return self._plain
             return Grammar(call_grammar([], must=False, many=False, answer=task.schema), tokenizer)
-        enforceable = [self._enforceable(tool, n) for n, tool in enumerate(tools)]
+        enforceable = [self._enforceable(tool, task.tool_param.format(n)) for n, tool in tools]
         must = task.choice != "auto"
         grammar = Grammar(call_grammar(enforceable, must=must, many=task.many, answer=task.schema), tokenizer)
         if grammar.problem:
             raise Refused(400, f"These tools cannot be enforced: {grammar.problem}", param="tools")
         return grammar
 
-    def _enforceable(self, tool: chat.Tool, n: int) -> chat.Tool:
+    def _enforceable(self, tool: chat.Tool, param: str) -> chat.Tool:
         """The tool, or with free arguments if its schema cannot be enforced and need not be ("strict")."""
         function = tool["function"]
         try:
-            check_schema(function["parameters"], self.model.tokenizer, f"tools.{n}.function.parameters")
+            check_schema(function["parameters"], self.model.tokenizer, param)
         except Refused:
             if function.get("strict"):
                 raise

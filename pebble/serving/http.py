@@ -19,13 +19,14 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from pebble.serving.refusal import Refused, refusal
 
 BODY_LIMIT = 4 * 1024 * 1024  # bytes
 DRAIN_LIMIT = 64 * 1024 * 1024  # a body too large is read to its end, or the client would not hear our answer
 LONG = 2 * 1024  # bytes; a longer body is parsed and cut into tokens in a thread
+PATIENCE = 30  # seconds that a client may take to make room for a piece of its answer
 
 log = logging.getLogger("pebble")
 
@@ -89,7 +90,7 @@ class Reply(Response):
         self.sent = 0  # events of a stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = asyncio.ensure_future(self._work(scope, receive, send))
+        work = asyncio.ensure_future(self._work(scope, receive, patient(send)))
         hangup = asyncio.ensure_future(receive())  # the body is read: all that can come is a disconnect
         try:
             await asyncio.wait({work, hangup}, return_when=asyncio.FIRST_COMPLETED)
@@ -102,6 +103,8 @@ class Reply(Response):
         try:
             async with self.slots.one():
                 await (self._stream(send) if self.answer.stream else self._whole(scope, receive, send))
+        except TimeoutError:
+            pass  # who reads nothing will not read an error either
         except Exception as error:
             refused = as_refusal(error)
             if self.sent == 0:
@@ -140,6 +143,16 @@ class Reply(Response):
             if event is over:
                 return
             yield event
+
+
+def patient(send: Send) -> Send:
+    """The same, but raising TimeoutError for a client that does not read: it would hold its slot for ever."""
+
+    async def send_in_time(message: Message) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await send(message)
+
+    return send_in_time
 
 
 def endpoint(protocol: Protocol, handler: Handler, slots: Slots) -> Callable[[Request], Any]:

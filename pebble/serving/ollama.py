@@ -193,6 +193,8 @@ def handle_generate(engine: Engine, body: bytes) -> Answer:
         raise Refused(400, "this model does not support images")
     if request.suffix:
         raise Refused(400, f'"{NAME}" does not support insert')
+    if request.raw and (request.template or request.system or request.context):
+        raise Refused(400, "raw mode does not support template, system, or context")
     for name in ("template", "context"):
         if getattr(request, name):
             raise Refused(
@@ -234,15 +236,16 @@ def shortened(engine: Engine, task: Task) -> Task:
     messages = joined(task.messages)
     system = [message for message in messages if message["role"] == "system"]
     others = messages[len(system) :]
-    while len(others) > 1:
-        task = replace(task, messages=system + others)
+    start = max(len(others) - 1, 0)
+    while start > 0:  # from the newest on: of a long conversation most is never looked at
+        longer = replace(task, messages=system + others[start - 1 :])
         try:
-            if len(engine.encode(task)) <= engine.window * 3 // 4:
+            if len(engine.encode(longer)) > engine.window * 3 // 4:
                 break
         except Refused:
-            pass
-        others = others[1:]
-    return replace(task, messages=system + others)
+            break
+        start -= 1
+    return replace(task, messages=system + others[start:])
 
 
 def loaded(request: Request, empty: Object) -> Answer:

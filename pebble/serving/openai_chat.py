@@ -1,8 +1,9 @@
 """OpenAI's /v1/chat/completions: https://developers.openai.com/api/reference/resources/chat"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -106,8 +107,9 @@ class Request(shared.Sampling):
         "presence_penalty": [0],
         "logit_bias": [{}],
         "modalities": [["text"]],
+        "reasoning_effort": ["none"],  # Pebble never thinks
         "verbosity": ["medium"],
-        **dict.fromkeys(("audio", "moderation", "web_search_options", "reasoning_effort"), ()),
+        **dict.fromkeys(("audio", "moderation", "web_search_options"), ()),
         **dict.fromkeys(("functions", "function_call"), ()),  # replaced by tools in 2023
     }
 
@@ -117,10 +119,8 @@ def handle(engine: Engine, body: bytes) -> Answer:
     request = Request.model_validate_json(body)
     task = task_of(request)
     ids = engine.encode(task)
-    seed = task.settings.seed
-    answers = [  # built now, so that what must be refused is refused before anything is sent
-        engine.answer(with_seed(task, seed if seed is None else seed + n), ids) for n in range(request.n or 1)
-    ]
+    # the first is begun now, so that what must be refused is refused before anything is sent
+    answers = chain([engine.answer(task, ids)], others(engine, task, ids, request.n or 1))
     if request.stream:
         return Answer(stream(engine, request, answers), stream=True)
     return Answer(whole(engine, request, answers))
@@ -135,6 +135,9 @@ def task_of(request: Request) -> Task:
     if request.stream_options and not request.stream:
         message = "'stream_options' is only allowed when 'stream' is enabled."
         raise Refused(400, message, param="stream_options")
+    if request.max_tokens is not None and request.max_completion_tokens is not None:
+        message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported."
+        raise Refused(400, message, param="max_tokens", code="invalid_parameter_combination")
     stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
     if len(stop) > 4:
         raise Refused(400, "At most 4 stop strings are allowed.", param="stop")
@@ -176,16 +179,19 @@ def schema_of(wanted: ResponseFormat | None) -> Object | None:
     if wanted.type == "json_object":
         return {"type": "object"}
     if wanted.json_schema is None:
-        message = "Missing required parameter: 'response_format.json_schema'."
-        raise Refused(400, message, param="response_format.json_schema", code="missing_required_parameter")
+        raise shared.missing("response_format.json_schema")
     return wanted.json_schema.schema_
 
 
-def with_seed(task: Task, seed: int | None) -> Task:
-    return replace(task, settings=replace(task.settings, seed=seed))
+def others(engine: Engine, task: Task, ids: list[int], count: int) -> Iterator[Iterator[Event]]:
+    """All of `count` answers but the first, each begun in its turn: to build a grammar takes a while."""
+    seed = task.settings.seed
+    for n in range(1, count):
+        settings = replace(task.settings, seed=None if seed is None else seed + n)
+        yield engine.answer(replace(task, settings=settings), ids)
 
 
-def whole(engine: Engine, request: Request, answers: list[Iterator[Event]]) -> Iterator[Object | None]:
+def whole(engine: Engine, request: Request, answers: Iterable[Iterator[Event]]) -> Iterator[Object | None]:
     """None for each token, and in the end the completion."""
     choices, finished = [], []
     for index, events in enumerate(answers):
@@ -210,7 +216,7 @@ def whole(engine: Engine, request: Request, answers: list[Iterator[Event]]) -> I
     yield {**head(engine, "chat.completion"), "choices": choices, "usage": usage(finished)}
 
 
-def stream(engine: Engine, request: Request, answers: list[Iterator[Event]]) -> Iterator[Object | None]:
+def stream(engine: Engine, request: Request, answers: Iterable[Iterator[Event]]) -> Iterator[Object | None]:
     """A chunk for each piece of text and each call, None for a token that shows nothing."""
     counted = bool(request.stream_options and request.stream_options.include_usage)
     common = head(engine, "chat.completion.chunk") | ({"usage": None} if counted else {})

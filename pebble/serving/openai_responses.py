@@ -142,6 +142,8 @@ def task_of(request: Request) -> Task:
         settings=request.settings(request.max_output_tokens),
         alternatives=request.top_logprobs or 0,
         param="input",
+        schema_param="text.format",
+        tool_param="tools.{}.parameters",
     )
 
 
@@ -181,9 +183,7 @@ def schema_of(wanted: Format | None) -> Object | None:
     if wanted.type == "json_object":
         return {"type": "object"}
     if wanted.schema_ is None or wanted.name is None:
-        field = "schema" if wanted.schema_ is None else "name"
-        message = f"Missing required parameter: 'text.format.{field}'."
-        raise Refused(400, message, param=f"text.format.{field}", code="missing_required_parameter")
+        raise shared.missing("text.format.schema" if wanted.schema_ is None else "text.format.name")
     return wanted.schema_
 
 

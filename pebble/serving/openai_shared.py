@@ -96,12 +96,23 @@ def text_of(content: Content, param: str) -> str:
     """The text of a message. Raises Refused if it has pictures or sounds."""
     if content is None or isinstance(content, str):
         return content or ""
-    for part in content:
+    texts = []
+    for n, part in enumerate(content):
         if part.type not in ("text", "input_text", "output_text", "refusal"):
             raise Refused(
                 400, f"Pebble reads text only; {param} holds a part of type '{part.type}'.", param=param
             )
-    return "\n".join(part.text or part.refusal or "" for part in content)
+        field = "refusal" if part.type == "refusal" else "text"
+        text: str | None = getattr(part, field)
+        if text is None:
+            raise missing(f"{param}.{n}.{field}")
+        texts.append(text)
+    return "\n".join(texts)
+
+
+def missing(param: str) -> Refused:
+    message = f"Missing required parameter: '{param}'."
+    return Refused(400, message, param=param, code="missing_required_parameter")
 
 
 def unsupported(param: str) -> Refused:

@@ -25,19 +25,30 @@ class Refused(Exception):
 
 
 def refusal(error: ValidationError) -> Refused:
-    """The first thing that pydantic found wrong with a request, in words for the one who sent it."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    if first["type"] == "json_invalid":
-        detail = first["msg"].removeprefix("Invalid JSON: ")
+    """What pydantic found wrong with a request, in words for the one who sent it.
+
+    Of several errors the one deepest in the request is told: where a field may be of several types, pydantic
+    tried them all, and came furthest with the one that was meant.
+    """
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    worst = max(errors, key=lambda e: len(e["loc"]))
+    if worst["type"] == "json_invalid":
+        detail = worst["msg"].removeprefix("Invalid JSON: ")
         return Refused(400, f"The body of the request is not valid JSON: {detail}.")
-    # a union's branches appear in the path as class names and the like; a field's name never holds brackets
-    path = [str(part) for part in first["loc"] if not (isinstance(part, str) and not part.isidentifier())]
-    param = ".".join(part for part in path if part not in ("str", "list")) or None
-    if first["type"] == "extra_forbidden":
+    path = [*worst["loc"][:1], *filter(is_field, worst["loc"][1:])]
+    param = ".".join(map(str, path)) or None
+    if worst["type"] == "extra_forbidden":
         return Refused(400, f"Unrecognized request argument supplied: {param}", param=param)
-    if first["type"] == "missing":
+    if worst["type"] == "missing":
         return Refused(
             400, f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter"
         )
     where = f"Invalid value for '{param}'" if param else "Invalid request"
-    return Refused(400, f"{where}: {first['msg']}.", param=param, code="invalid_value")
+    return Refused(400, f"{where}: {worst['msg']}.", param=param, code="invalid_value")
+
+
+def is_field(part: int | str) -> bool:
+    """Whether a part of pydantic's path is in the request. The others are types: 'str', 'list[Item]'."""
+    if isinstance(part, int):
+        return True
+    return part.isidentifier() and part[0].islower() and part not in ("str", "list", "bool")

@@ -10,12 +10,13 @@ import pytest
 import torch
 from transformers import MixtralForCausalLM
 
-from pebble import corpus, mixture, train
+from pebble import corpus, export, mixture, server, train
 from pebble.export import save
 from pebble.mixture import MixtureModel
-from pebble.model import Trace, softmax
+from pebble.model import Model, Trace, softmax
 from pebble.muon import orthogonal
 from pebble.network import Net
+from pebble.serving.engine import Settings, Task
 from pebble.tokenizer import WEIGHTS, Tokenizer
 from pebble.train import Recipe, Training
 from tests.bench import mixture as measured
@@ -63,6 +64,25 @@ def test_logits_equal_transformers(model: MixtureModel, tmp_path: Path, ids: lis
     theirs = scores_of_transformers(tmp_path, ids)
     assert np.abs(theirs).max() > 1
     np.testing.assert_allclose(model.forward(ids), theirs, atol=1e-4)
+
+
+def test_a_folder_says_of_what_kind_its_model_is(model: MixtureModel, tmp_path: Path, ids: list[int]) -> None:
+    loaded = mixture.load_model(tmp_path)
+    assert isinstance(loaded, MixtureModel)
+    assert np.array_equal(loaded.forward(ids), model.forward(ids))
+    assert type(mixture.load_model()) is Model
+
+
+def test_the_server_takes_a_mixture_and_the_export_says_that_it_does_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    task = Task(messages=[corpus.user("Hello!")], settings=Settings(max_tokens=3))
+    assert list(server.load(WEIGHTS / "mixture").answer(task))[-1].tokens > 0
+    monkeypatch.setattr("sys.argv", ["export", str(tmp_path), "--weights", str(WEIGHTS / "mixture")])
+    with pytest.raises(
+        SystemExit, match="mixture holds a mixture of experts; only the dense model is exported"
+    ):
+        export.main()
 
 
 def not_renormalised(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

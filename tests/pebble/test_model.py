@@ -37,6 +37,12 @@ def test_attention_and_residual_stream_equal_transformers(model: Model, twin: Ll
         np.testing.assert_allclose(ours, expected[0].numpy(), atol=1e-4)
 
 
+def test_an_output_matrix_of_its_own_is_refused(model: Model) -> None:
+    weights = {**model.weights, "lm_head.weight": model.embedding}
+    with pytest.raises(ValueError, match="lm_head.weight is not read"):
+        Model(model.config, weights, model.tokenizer)
+
+
 def test_shapes_of_the_trace(model: Model) -> None:
     trace: dict[str, list[np.ndarray]] = {}
     cache = Cache(model.config)

@@ -96,7 +96,7 @@ def test_a_prompt_that_leaves_no_room_is_refused(model: Model, length: int) -> N
 def feed(tokenizer: Tokenizer, text: str, stop: list[str]) -> tuple[list[str], bool]:
     held = Text(tokenizer, stop)
     shown, stopped = [], False
-    for token in tokenizer.encode(text):
+    for token in tokenizer.encode(text, special=True):
         piece, stopped = held.add(token)
         shown.append(piece)
         if stopped:
@@ -112,6 +112,13 @@ def test_nothing_of_a_stop_string_is_shown(tokenizer: Tokenizer) -> None:
 def test_what_only_began_like_a_stop_string_is_shown_in_the_end(tokenizer: Tokenizer) -> None:
     shown, stopped = feed(tokenizer, "the EN", ["END"])
     assert ("".join(shown), stopped, shown[-1]) == ("the EN", False, "EN")
+
+
+@pytest.mark.parametrize("stop", [">>>", "<|", "></"])
+def test_the_marks_of_a_call_are_shown_whole(tokenizer: Tokenizer, stop: str) -> None:
+    shown, stopped = feed(tokenizer, "a <tool_call>{}</tool_call>", [stop])
+    assert {"<tool_call>", "</tool_call>"} <= set(shown)
+    assert ("".join(shown), stopped) == ("a <tool_call>{}</tool_call>", False)
 
 
 def test_a_character_of_several_tokens_is_shown_whole(tokenizer: Tokenizer) -> None:

@@ -80,6 +80,35 @@ def test_going_on_after_the_end_does_nothing(recipe: Recipe, folder: Path) -> No
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
 
+def test_a_checkpoint_of_another_recipe_is_refused(recipe: Recipe, folder: Path) -> None:
+    train.train(recipe, folder)
+    train.train(dataclasses.replace(recipe, steps=7), folder)  # only longer
+    other = dataclasses.replace(recipe, seed=1, width=64)
+    with pytest.raises(
+        ValueError, match=r"checkpoint.pt was trained with seed 0, not 1 and width 32, not 64\."
+    ):
+        train.train(other, folder)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [([], True), (["--induction"], True), (["--no-induction"], False)]
+)
+def test_what_is_true_or_false_has_two_names(
+    monkeypatch: pytest.MonkeyPatch, given: list[str], wanted: bool
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def asked(recipe: Recipe, *arguments: object, **more: object) -> None:
+        raise Asked(recipe.induction)
+
+    monkeypatch.setattr(train, "train", asked)
+    monkeypatch.setattr("sys.argv", ["train", *given])
+    with pytest.raises(Asked) as caught:
+        train.main()
+    assert caught.value.args == (wanted,)
+
+
 def test_the_loss_falls(recipe: Recipe, folder: Path) -> None:
     training = train.Training(dataclasses.replace(recipe, steps=1000), "cpu")
     batch = train.shard(0, recipe, folder, 1024, size=64)[0]

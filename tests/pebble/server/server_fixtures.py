@@ -68,7 +68,8 @@ class FakeEncoder:
         return ["[CLS]", *text.split(), "[SEP]"]
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        vectors = np.array([[len(text), *[1] * 383] for text in texts], np.float32)
+        # as in real ones, no number is exactly 0: one number alone is to be brought to length 1, too
+        vectors = np.array([[len(text) or 1, *[1] * 383] for text in texts], np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 

@@ -85,6 +85,37 @@ def test_schemas_are_closed_where_that_changes_only_how_much_is_allowed() -> Non
         assert closed(open_on_purpose) == open_on_purpose
 
 
+@pytest.mark.parametrize(
+    ("schema", "right"),
+    [
+        (
+            {
+                "type": "object",
+                "properties": {"kind": {"type": "string"}},
+                "required": ["kind"],
+                "anyOf": [{"properties": {"n": {"type": "integer"}}, "required": ["n"]}],
+            },
+            '{"kind": "x", "n": 5}',
+        ),
+        (
+            {
+                "allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}],
+                "$defs": {
+                    "a": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
+                    "b": {"type": "object", "properties": {"b": {"type": "integer"}}, "required": ["b"]},
+                },
+            },
+            '{"a": 1, "b": 2}',
+        ),
+    ],
+)
+def test_a_schema_that_combines_others_is_left_as_it_is(
+    tokenizer: Tokenizer, schema: dict[str, Any], right: str
+) -> None:
+    assert closed(schema) == schema
+    assert accepts(call_grammar([], must=False, many=False, answer=schema), right, tokenizer)
+
+
 PIECES = [
     (["Hi", " there"], ["Hi", " there"]),
     ([BERN], [{"name": "weather", "arguments": '{"town": "Bern"}'}]),

@@ -21,6 +21,7 @@ import pytest
 from server_fixtures import FakeEncoder
 
 from pebble import sample, server
+from pebble.serving import http as http_module
 from pebble.serving.embedding import Embedder
 from pebble.serving.engine import Engine
 from pebble.serving.http import BODY_LIMIT
@@ -105,13 +106,17 @@ def test_a_full_queue_says_so_and_when_to_come_again(scripted_engine: Engine) ->
             assert b"You said: Hi" in read_all(second)  # nor does the one that waited
 
 
-def raw_request(url: str, text: str, stream: bool = False) -> socket.socket:
+def raw_request(
+    url: str, text: str, stream: bool = False, path: str = "/api/chat", **more: Any
+) -> socket.socket:
     """A request on the wire, whose answer nobody has read yet."""
     host, _, port = url.removeprefix("http://").partition(":")
-    body = json.dumps({"model": "pebble", "messages": say(text), "stream": stream}).encode()
-    head = f"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    body = json.dumps({"model": "pebble", "messages": say(text), "stream": stream, **more}).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
     head += "Connection: close\r\n\r\n"
-    connection = socket.create_connection((host, int(port)))
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # keeps little that is not read
+    connection.connect((host, int(port)))
     connection.sendall(head.encode() + body)
     time.sleep(0.1)  # until it is in the queue
     return connection
@@ -137,11 +142,17 @@ def test_who_hangs_up_frees_the_slot_within_a_second(scripted_engine: Engine, st
             assert time.monotonic() - begin < 2
 
 
-def test_who_reads_nothing_at_all_harms_nobody(scripted_engine: Engine) -> None:
-    with server.running(scripted_engine, slots=1) as url, raw_request(url, "count!", stream=True):
-        client = ollama.Client(url)
+def test_who_reads_nothing_at_all_is_given_up(
+    scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_module, "PATIENCE", 0.3)
+    much = {"n": 16, "logprobs": True, "top_logprobs": 20}  # megabytes: more than the sockets take in
+    with (
+        server.running(scripted_engine, slots=1) as url,
+        raw_request(url, "count!", stream=True, path="/v1/chat/completions", **much),
+        closing(ollama.Client(url, timeout=20)) as client,
+    ):
         assert client.chat("pebble", say("Hi")).message.content == "You said: Hi"
-        client.close()
 
 
 # --- requests that nobody should send ---

