@@ -61,10 +61,14 @@ def shown(page: str) -> Iterator[Shown]:
 
 
 class Run(NamedTuple):
-    """A page with its outputs as the code prints them now, and what is wrong with the page as it is."""
+    """A page with its outputs as the code prints them now, and what is wrong with the page as it is.
+
+    Each fault begins with "name:line: ".
+    """
 
     page: str
-    wrong: list[str]  # each begins "name:line: "
+    outdated: list[str]  # outputs, which `page` has as they should be
+    untrue: list[str]  # claims, which only an author can mend
 
 
 def run(name: str, page: str) -> Run:
@@ -76,7 +80,8 @@ def run(name: str, page: str) -> Run:
     names: dict[str, object] = {"__name__": "page"}
     linecache.cache[name] = (len(page), None, page.splitlines(keepends=True), name)
     claims = [Claim(m.start(), m[1]) for m in CHECK.finditer(page)]
-    wrong: list[str] = []
+    outdated: list[str] = []
+    untrue: list[str] = []
     renewed: list[tuple[tuple[int, int], str]] = []
     parts: list[Shown | Claim] = [*shown(page), *claims]
     for part in sorted(parts, key=lambda part: part.start):
@@ -84,7 +89,7 @@ def run(name: str, page: str) -> Run:
         if isinstance(part, Claim):
             expression = "\n" * (line - 1) + part.expression.strip()
             if not eval(compile(expression, name, "eval"), names):
-                wrong.append(f"{name}:{line}: no longer true: {part.expression}")
+                untrue.append(f"{name}:{line}: no longer true: {part.expression}")
             continue
         compiled = compile("\n" * (line - 1) + part.code, name, "exec")
         if part.output is not None:
@@ -93,10 +98,10 @@ def run(name: str, page: str) -> Run:
             text, before = printed.getvalue(), page[slice(*part.output)]
             renewed.append((part.output, text))
             if text != before:
-                wrong.append(f"{name}:{line}: prints\n{text}but the page shows\n{before}")
+                outdated.append(f"{name}:{line}: prints\n{text}but the page shows\n{before}")
     for (start, end), text in sorted(renewed, reverse=True):
         page = page[:start] + text + page[end:]
-    return Run(page, wrong)
+    return Run(page, outdated, untrue)
 
 
 def line_of(error: Exception, name: str) -> int:
@@ -118,7 +123,7 @@ def main(names: list[str]) -> int:
     for path in [Path(name) for name in names] or with_code(Path()):
         name, page = path.as_posix(), path.read_text("utf-8")
         try:
-            after, wrong = run(name, page)
+            after, _, untrue = run(name, page)
         except Exception as error:  # whatever the page's own code raises
             place = f"{name}:{line_of(error, name)}"
             print(f"{place}: {type(error).__name__}: {error}; mend the code on the page")
@@ -127,10 +132,9 @@ def main(names: list[str]) -> int:
         if after != page:
             path.write_text(after, "utf-8")
             print(f"{path}: outputs written")
-        for message in wrong:
-            if "no longer true" in message:
-                print(message)
-                failed = 1
+        for message in untrue:
+            print(message)
+            failed = 1
     return failed
 
 

@@ -18,7 +18,8 @@ def test_code_prints_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyP
     assert any(block.output is not None for block in shown(page)), (
         "a page with code shows what some of it prints"
     )
-    assert run(path.relative_to(ROOT).as_posix(), page).wrong == []
+    _, outdated, untrue = run(path.relative_to(ROOT).as_posix(), page)
+    assert outdated + untrue == []
 
 
 PAGE = """\
@@ -44,15 +45,16 @@ print(x + 1)
 
 
 def test_a_wrong_output_is_caught_and_mended() -> None:
-    after, wrong = run("a.md", PAGE)
-    assert [line.split("\n")[0] for line in wrong] == ["a.md:13: prints"]
+    after, outdated, untrue = run("a.md", PAGE)
+    assert [line.split("\n")[0] for line in outdated] == ["a.md:13: prints"]
+    assert untrue == []
     assert after == PAGE.replace("\n4\n", "\n3\n")
-    assert run("a.md", after).wrong == []
+    assert run("a.md", after) == (after, [], [])
 
 
 def test_a_claim_sees_the_code_above_it_and_only_that() -> None:
-    untrue = PAGE.replace("x == 2", "x > 2").replace("\n4\n", "\n3\n")
-    assert run("a.md", untrue).wrong == ["a.md:10: no longer true: x > 2"]
+    page = PAGE.replace("x == 2", "x > 2").replace("\n4\n", "\n3\n")
+    assert run("a.md", page) == (page, [], ["a.md:10: no longer true: x > 2"])
     with pytest.raises(NameError):
         run("a.md", "<!-- check: x -->\n\n" + PAGE)
 
@@ -69,3 +71,27 @@ def test_writing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert page_code.main([str(page)]) == 1
     assert "\n3\n" in page.read_text()
     assert "no longer true: x > 2" in capsys.readouterr().out
+
+
+RAISES = "Text.\n\n```python\nx = 1\nx / 0\n```\n\n```text\n```\n"
+SHOWS = "```python\nprint(1)\n```\n\n```text\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        (RAISES, "5: ZeroDivisionError: division by zero"),
+        (RAISES.replace("x / 0", "x = = 0"), "5: SyntaxError: invalid syntax"),
+        ("Text.\n\n<!-- check: y -->\n", "3: NameError: name 'y' is not defined"),
+        ("Text.\n\n<!-- check: 1 + -->\n", "3: SyntaxError: invalid syntax"),
+    ],
+)
+def test_code_that_raises(page: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong, right = tmp_path / "a.md", tmp_path / "b.md"
+    wrong.write_text(page)
+    right.write_text(SHOWS)
+    assert page_code.main([str(wrong), str(right)]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(f"{wrong}:{told}") and "; mend the code on the page\n" in said
+    assert wrong.read_text() == page
+    assert right.read_text() == SHOWS.replace("```text\n", "```text\n1\n")
