@@ -111,7 +111,7 @@ def tables(html: str) -> str:
     return re.sub(r"<table>.*?</table>", wrap, html, flags=re.DOTALL)
 
 
-PLAIN = re.compile(r'<span class="(?:n|nn|p|w|o|fm|vm)">([^<]*)</span>')
+PLAIN = re.compile(r'<span class="(?:n|nn|p|w|o|fm|vm|sa|si)">([^<]*)</span>')
 BLOCK = re.compile(r"<pre\b([^>]*)>(?:<span></span>)?(<code\b.*?</code>)?", re.DOTALL)
 
 

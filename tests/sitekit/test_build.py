@@ -107,6 +107,15 @@ def test_a_lab_page_is_plain_html_with_its_images_as_files(site: Path) -> None:
     assert json.loads((site / "labs/llms/03-embeddings/03-embeddings.ipynb").read_text())["cells"]
 
 
+def test_a_folded_cell_of_a_notebook_is_folded_on_its_page(site: Path) -> None:
+    notebook = json.loads((site / "labs/llms/03-embeddings/03-embeddings.ipynb").read_text())
+    [folded] = [cell for cell in notebook["cells"] if "jupyter" in cell["metadata"]]
+    assert "def hint_1" in "".join(folded["source"])
+    html = (site / "labs/llms/03-embeddings/index.html").read_text()
+    assert "hint_1" not in html
+    assert "(This cell is folded in the notebook.)" in html
+
+
 def test_nothing_of_the_workshop_is_published(site: Path) -> None:
     published = {path.relative_to(site).parts[0] for path in site.rglob("*")}
     assert not any(part.startswith(".") for part in published)
