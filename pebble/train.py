@@ -13,6 +13,7 @@ import os
 import random
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -173,6 +174,10 @@ def rate_at(step: int, recipe: Recipe) -> float:
     return min(1.0, (step + 1) / recipe.warmup, falling)
 
 
+class OtherRecipeError(ValueError):
+    """A checkpoint that the recipe at hand cannot go on from, told for the one who trains."""
+
+
 class Training:
     """All that a checkpoint must hold to go on as if nothing had happened."""
 
@@ -249,7 +254,7 @@ class Training:
         file.with_suffix(".new").replace(file)  # at once: a kill leaves the old file or the new one
 
     def load(self, file: Path) -> None:
-        """Go on from a checkpoint. Raises ValueError if it is another recipe's."""
+        """Go on from a checkpoint. Raises OtherRecipeError if it is another's."""
         state = torch.load(file, map_location=self.device)
         changed = [
             f"{name} {state['recipe'][name]}, not {value}"
@@ -257,7 +262,7 @@ class Training:
             if name not in ("steps", "half") and state["recipe"][name] != value
         ]
         if changed:
-            raise ValueError(f"{file} was trained with {' and '.join(changed)}. Name another --folder.")
+            raise OtherRecipeError(f"{file} was trained with {' and '.join(changed)}. Name another --folder.")
         self.net.load_state_dict(state["net"])
         self.adam.load_state_dict(state["adam"])
         self.mean, self.muon.velocity = state["mean"], state["muon"]
@@ -383,7 +388,10 @@ def main() -> None:
             torch.set_num_threads(arguments.threads)
         recipe = Recipe(**{f.name: getattr(arguments, f.name) for f in fields(Recipe)})
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        training = train(recipe, arguments.folder, device, say=True, begin=arguments.begin)
+        try:
+            training = train(recipe, arguments.folder, device, say=True, begin=arguments.begin)
+        except OtherRecipeError as error:
+            sys.exit(str(error))
         if training.rank > 0:
             return
         finish(training, arguments.folder, arguments.into)
