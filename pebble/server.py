@@ -163,7 +163,9 @@ def running(
 def listen(host: str, port: int) -> socket.socket:
     """An open socket. Raises OSError if the port is taken or the host is not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # The protocol by name: asyncio turns off Nagle's algorithm only where it reads TCP here, and with it on,
+    # every answer waits for the client's delayed acknowledgement, 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -296,6 +296,26 @@ def test_a_server_that_ends_in_the_middle_of_an_answer(scripted_engine: Engine) 
     assert time.monotonic() - begin < 5  # the whole answer is not awaited
 
 
+def test_answers_leave_at_once() -> None:
+    """With Nagle's algorithm on, each would wait 40 ms until the client acknowledges its head."""
+
+    async def nagle_is_off() -> bool:
+        off = asyncio.get_running_loop().create_future()
+
+        def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("socket")
+            off.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = server.listen("127.0.0.1", 0)
+        async with await asyncio.start_server(look, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return bool(await off)
+
+    assert asyncio.run(nagle_is_off())
+
+
 def test_ipv6(scripted_engine: Engine) -> None:
     try:
         server.listen("::1", 0).close()
