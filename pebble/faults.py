@@ -83,10 +83,13 @@ def faulty(
                 faults.most_at_once = max(faults.most_at_once, at_once)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             closing.wait(latency + (delay if fault == "slow" else 0))
-            with suppress(ConnectionError):  # a client that gave up waiting does not listen any more
-                self.answer(fault, body)
-            with lock:
-                at_once -= 1
+            # A client that gave up waiting listens no more, and the server behind may break off as well.
+            try:
+                with suppress(OSError, http.client.HTTPException):
+                    self.answer(fault, body)
+            finally:
+                with lock:
+                    at_once -= 1
 
         do_GET = do_POST
 

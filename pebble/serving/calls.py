@@ -17,6 +17,7 @@ from pebble.tokenizer import CALL, CALL_END, END, SPECIAL, Tokenizer
 Schema = dict[str, Any] | bool
 
 SCHEMA_LIMIT = 50_000  # characters of JSON; beyond it a grammar may take seconds to build
+IN_PLACE = {"allOf", "anyOf", "oneOf", "$ref"}  # what brings more schemas for the same value
 COMPACT = {"x-guidance": {"whitespace_pattern": "[ ]?"}}  # at most one space, as in the model's training
 
 
@@ -73,14 +74,22 @@ def closed(schema: Any) -> Any:
     for name in ("properties", "$defs", "definitions"):  # schemas by name
         if isinstance(shut.get(name), dict):
             shut[name] = {key: closed(value) for key, value in shut[name].items()}
-    for name in ("anyOf", "oneOf", "prefixItems"):  # schemas in a row
+    for name in ("allOf", "anyOf", "oneOf", "prefixItems"):  # schemas in a row
         if isinstance(shut.get(name), list):
             shut[name] = [closed(value) for value in shut[name]]
     if "items" in shut:
         shut["items"] = closed(shut["items"])
-    if "properties" in shut and "patternProperties" not in shut:
+    if names_all(shut):
         shut.setdefault("additionalProperties", False)
     return shut
+
+
+def names_all(schema: dict[str, Any]) -> bool:
+    """Whether an object's schema lists all its properties itself: those that it requires, at the least."""
+    named, required = schema.get("properties"), schema.get("required", [])
+    if not isinstance(named, dict) or not isinstance(required, list):
+        return False
+    return not schema.keys() & {"patternProperties", *IN_PLACE} and all(r in list(named) for r in required)
 
 
 def combines(value: Any) -> bool:
@@ -89,8 +98,10 @@ def combines(value: Any) -> bool:
         return any(map(combines, value))
     if not isinstance(value, dict):
         return False
-    beside = "properties" in value and value.keys() & {"anyOf", "oneOf", "$ref"}
-    return bool("allOf" in value or beside or any(map(combines, value.values())))
+    sources = [*value.keys() & IN_PLACE, *(["properties"] if value.get("properties") else [])]
+    every = value.get("allOf")
+    several = len(sources) > 1 or (isinstance(every, list) and len(every) > 1)
+    return several or any(map(combines, value.values()))
 
 
 def call_grammar(tools: Sequence[chat.Tool], *, must: bool, many: bool, answer: Schema | None = None) -> str:

@@ -11,7 +11,7 @@ would cut the 1.25 ms that a streamed token costs to about 0.8, for a second for
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -136,13 +136,23 @@ class Reply(Response):
         over = object()
         while True:
             if self.answer.heavy:
-                event = await asyncio.to_thread(next, self.answer.events, over)
+                event = await to_the_end(asyncio.to_thread(next, self.answer.events, over))
             else:
                 event = next(self.answer.events, over)
                 await asyncio.sleep(0)
             if event is over:
                 return
             yield event
+
+
+async def to_the_end(step: Awaitable[Any]) -> Any:
+    """The step's result. Who is cancelled still awaits it: a thread cannot be stopped, and holds its slot."""
+    running = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 def patient(send: Send) -> Send:
@@ -204,4 +214,4 @@ def error_response(protocol: Protocol, refused: Refused) -> Response:
 
 def compact(value: Any) -> bytes:
     """A JSON value on one line."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

@@ -166,6 +166,8 @@ def messages_of(messages: list[Message]) -> Iterator[chat.Message]:
         if role == "tool" and message.tool_call_id not in asked:
             text = f"messages[{n}]: 'tool_call_id' does not name a tool call in an earlier message."
             raise Refused(400, text, param=f"messages.{n}.tool_call_id")
+        if message.content is None and role != "assistant":
+            raise shared.missing(f"messages.{n}.content")
         calls = message.tool_calls or []
         asked.update(call.id for call in calls)
         written = [shared.called(call.function.name, call.function.arguments) for call in calls]

@@ -156,6 +156,8 @@ def messages_of(given: str | list[Item]) -> list[chat.Message]:
     for n, item in enumerate(given):
         match item.type:
             case "message" if item.role:
+                if item.content is None:
+                    raise shared.missing(f"input.{n}.content")
                 role = "system" if item.role == "developer" else item.role
                 messages.append({"role": role, "content": text_of(item.content, f"input.{n}.content")})
             case "function_call" if item.name is not None and item.arguments is not None:

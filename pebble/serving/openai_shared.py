@@ -1,10 +1,11 @@
 """What OpenAI's endpoints have in common: errors, sampling parameters, text, and tokens' probabilities."""
 
+import json
 import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pebble import chat
 from pebble.sample import Step
@@ -14,7 +15,15 @@ from pebble.serving.refusal import Refused
 from pebble.tokenizer import Tokenizer
 
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-Object = dict[str, Any]
+
+
+def finite(value: dict[str, Any]) -> dict[str, Any]:
+    """The same value. Raises ValueError for an infinite number (1e999), which no JSON can say again."""
+    json.dumps(value, allow_nan=False)
+    return value
+
+
+Object = Annotated[dict[str, Any], AfterValidator(finite)]
 
 
 class Strict(BaseModel):
@@ -161,6 +170,9 @@ def check_choice(choice: str, tools: Sequence[chat.Tool], given: bool) -> str:
     if given and not tools and choice != "none":
         raise Refused(400, "'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
     names = [tool["function"]["name"] for tool in tools]
+    if modes := {"auto", "none", "required"}.intersection(names):
+        message = f"A tool cannot be called '{min(modes)}', which is a mode of 'tool_choice'. Rename it."
+        raise Refused(400, message, param="tools")
     if choice not in ("auto", "none", "required", *names):
         raise Refused(400, f"Tool choice '{choice}' not found in 'tools' parameter.", param="tool_choice")
     return choice

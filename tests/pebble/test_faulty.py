@@ -89,6 +89,27 @@ def test_a_client_that_gives_up_does_not_keep_it_waiting(behind: str) -> None:
     assert time.monotonic() < began + 60
 
 
+def test_a_server_behind_that_breaks_off_is_told_to_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    """The client's connection ends without an answer, and the next request is the only one in hand."""
+    with socket.create_server(("127.0.0.1", 0)) as behind:
+
+        def answer() -> None:
+            for _ in range(3):
+                with behind.accept()[0] as connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with faulty(f"http://127.0.0.1:{behind.getsockname()[1]}") as faults:
+            for _ in range(3):
+                with pytest.raises(http.client.RemoteDisconnected):
+                    ask(faults.url)
+            assert faults.most_at_once == 1
+        thread.join()
+    assert capfd.readouterr().err == ""
+
+
 def test_a_hundred_clients_may_come_in_one_moment() -> None:
     """Nobody is accepted yet, so all of them wait in the queue; who finds no place there gets no connection."""
     with ExitStack() as stack:

@@ -7,7 +7,7 @@ from person_schema import PERSON
 from server_fixtures import WEATHER, call
 
 from pebble.serving.calls import CallReader, Grammar, call_grammar, closed
-from pebble.serving.engine import joined
+from pebble.serving.engine import joined, tool
 from pebble.tokenizer import END, Tokenizer
 
 BERN, BASEL = call("weather", '{"town": "Bern"}'), call("weather", '{"town": "Basel", "days": 2}')
@@ -77,10 +77,15 @@ def test_schemas_are_closed_where_that_changes_only_how_much_is_allowed() -> Non
         "anyOf": [shut, {"$ref": "#/$defs/a"}],
         "$defs": {"a": shut},
     }
+    assert closed({"allOf": [inner]}) == {"allOf": [shut]}  # how some programs write a reference
+    assert closed({"properties": {}, "oneOf": [inner]}) == {"properties": {}, "oneOf": [shut]}
     for open_on_purpose in (
         {"type": "object"},
         {**inner, "additionalProperties": {"type": "integer"}},
         {**inner, "allOf": [inner]},
+        {**inner, "required": ["properties", "other"]},
+        {**inner, "required": 5},
+        {"properties": 5},
     ):
         assert closed(open_on_purpose) == open_on_purpose
 
@@ -114,6 +119,18 @@ def test_a_schema_that_combines_others_is_left_as_it_is(
 ) -> None:
     assert closed(schema) == schema
     assert accepts(call_grammar([], must=False, many=False, answer=schema), right, tokenizer)
+
+
+def test_a_tool_whose_arguments_are_one_of_several_objects(tokenizer: Tokenizer) -> None:
+    """llguidance takes `oneOf` only where no value fits two of them: what keeps them apart is being closed."""
+    kinds = [
+        {"type": "object", "properties": {n: {"type": "string"} for n in names}, "required": names}
+        for names in (["day", "year"], ["date"])
+    ]
+    grammar = call_grammar([tool("weekday", None, {"oneOf": kinds})], must=True, many=False)
+    assert accepts(grammar, call("weekday", '{"day": "1", "year": "2"}'), tokenizer)
+    assert accepts(grammar, call("weekday", '{"date": "1"}'), tokenizer)
+    assert not accepts(grammar, call("weekday", '{"day": "1"}'), tokenizer)
 
 
 PIECES = [

@@ -9,12 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ollama
 import openai
 import pytest
@@ -142,6 +143,31 @@ def test_who_hangs_up_frees_the_slot_within_a_second(scripted_engine: Engine, st
             assert time.monotonic() - begin < 2
 
 
+def test_an_encoder_whose_client_hung_up_is_awaited(scripted_engine: Engine) -> None:
+    """Its thread cannot be stopped, and another one beside it would make both slower."""
+    working: list[int] = []
+    at_once: list[int] = []
+
+    class SlowEncoder(FakeEncoder):
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            working.append(1)
+            at_once.append(len(working))
+            time.sleep(0.6)
+            working.pop()
+            return super().encode(texts)
+
+    body = json.dumps({"model": "all-minilm", "input": "x"}).encode()
+    embedder = Embedder(lambda: None, SlowEncoder)
+    with server.running(scripted_engine, embedder=embedder) as url:
+        for _ in range(2):
+            with closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=0.2)) as gone:
+                gone.request("POST", "/v1/embeddings", body)
+                with pytest.raises(TimeoutError):
+                    gone.getresponse()
+        assert post(url, "/v1/embeddings", body)[0] == 200
+    assert at_once == [1, 1]  # the first one's, and ours: the second left while it waited
+
+
 def test_who_reads_nothing_at_all_is_given_up(
     scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +214,15 @@ def test_a_body_of_10_megabytes(url: str, path: str) -> None:
     status, _, reply = post(url, path, body)
     assert status == 413
     assert f"larger than {BODY_LIMIT // 1024**2} MB" in message_of(path, reply)
+
+
+def test_a_number_that_json_cannot_say_again(url: str) -> None:
+    """1e999 is JSON, and infinite. Answers repeat the tools, and Python would write Infinity, which is none."""
+    parameters = b'{"properties": {"x": {"maximum": 1e999}}}'
+    tools = b'[{"type": "function", "name": "f", "parameters": ' + parameters + b"}]"
+    body = b'{"model": "pebble", "input": "Hello!", "tools": ' + tools + b"}"
+    status, _, reply = post(url, "/v1/responses", body)
+    assert (status, reply["error"]["param"]) == (400, "tools.0.parameters")
 
 
 def test_clients_understand_that_a_body_is_too_large(url: str) -> None:

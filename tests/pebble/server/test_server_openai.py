@@ -395,6 +395,12 @@ def test_embeddings_that_are_not_installed(random_client: openai.OpenAI) -> None
 # --- what is refused ---
 
 TOO_LONG = "word " * 600
+
+
+def named(name: str) -> Any:
+    return {"type": "function", "function": {**WEATHER["function"], "name": name}}
+
+
 CHAT_ERRORS = [
     ({"model": "gpt-9"}, openai.NotFoundError, "'gpt-9' does not exist", "model"),
     ({"messages": []}, openai.BadRequestError, "at least 1 item", "messages"),
@@ -419,6 +425,13 @@ CHAT_ERRORS = [
         "Missing required parameter",
         "messages.0.content.0.text",
     ),
+    (
+        {"messages": [{"role": "user", "content": None}]},
+        openai.BadRequestError,
+        "Missing required parameter",
+        "messages.0.content",
+    ),
+    ({"tools": [named("none")], "tool_choice": "none"}, openai.BadRequestError, "Rename it", "tools"),
     ({"temperature": 3}, openai.BadRequestError, "less than or equal to 2", "temperature"),
     ({"temperature": "hot"}, openai.BadRequestError, "valid number", "temperature"),
     ({"top_p": -1}, openai.BadRequestError, "greater than or equal to 0", "top_p"),
@@ -493,6 +506,7 @@ RESPONSE_ERRORS = [
     ({"background": True}, "not supported", "background"),
     ({"tools": [{"type": "web_search"}]}, "function", "tools.0.type"),
     ({"input": [{"type": "image_generation_call", "id": "x"}]}, "Invalid item", "input.0"),
+    ({"input": [{"role": "user"}]}, "Missing required", "input.0.content"),
     ({"input": [{"role": "tool", "content": "x"}]}, "'developer', 'user' or 'assistant'", "input.0.role"),
     ({"tools": [TOOL], "tool_choice": {"type": "function"}}, "Missing required", "tool_choice.name"),
     ({"input": TOO_LONG}, "maximum context length", "input"),
