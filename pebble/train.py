@@ -256,10 +256,11 @@ class Training:
     def load(self, file: Path) -> None:
         """Go on from a checkpoint. Raises OtherRecipeError if it is another's."""
         state = torch.load(file, map_location=self.device)
+        then = asdict(Recipe()) | state["recipe"]  # a checkpoint may be older than one of the fields
         changed = [
-            f"{name} {state['recipe'][name]}, not {value}"
+            f"{name} {then[name]}, not {value}"
             for name, value in asdict(self.recipe).items()
-            if name not in ("steps", "half") and state["recipe"][name] != value
+            if name not in ("steps", "half") and then[name] != value
         ]
         if changed:
             raise OtherRecipeError(f"{file} was trained with {' and '.join(changed)}. Name another --folder.")
@@ -298,7 +299,11 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "tokenizer.json").exists():
         (Tokenizer.load(begin) if begin else tokenizer_of(recipe)).save(folder)
-    recipe = replace(recipe, vocab_size=len(Tokenizer.load(folder).vocab))  # perhaps fewer
+    tokens = len(Tokenizer.load(folder).vocab)
+    if tokens > recipe.vocab_size:
+        wanted = f"not at most {recipe.vocab_size}. Name another --folder."
+        raise OtherRecipeError(f"{folder / 'tokenizer.json'} has {tokens} tokens, {wanted}")
+    recipe = replace(recipe, vocab_size=tokens)  # perhaps fewer
     training, checkpoint = Training(recipe, device), folder / "checkpoint.pt"
     if checkpoint.exists():
         training.load(checkpoint)

@@ -87,7 +87,10 @@ class Sources:
         if not path.endswith(".ipynb"):
             return layers.read_title(self.root, path)
         _, topic, file = path.split("/")
-        return next(f"lab: {lab.title}" for lab in self.topic(topic).labs if lab.file == file)
+        titles = {lab.file: lab.title for lab in self.topic(topic).labs}
+        if file not in titles:
+            raise layers.LayerError(f"{path}: not in the list of labs; add it to labs/{topic}/README.md")
+        return f"lab: {titles[file]}"
 
 
 def scope(sources: Sources, name: str) -> dict[str, Callable[..., str]]:

@@ -219,13 +219,13 @@ def root_of(config: MkDocsConfig) -> Path:
 
 
 def fingerprint(root: Path) -> str:
-    """A hash of everything that the checks of the sources read."""
-    folders = (path for name in ("docs", "labs", "pebble", "sitekit") for path in (root / name).rglob("*"))
+    """A hash of all that the checks of the sources read: of some files the names, for links may lead there."""
     digest = hashlib.sha256()
-    for path in sorted((*folders, *root.iterdir())):
-        if not path.is_file() or path.suffix == ".pyc":
-            continue
-        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    for name in links.files_of(root):
+        digest.update(f"{name}\0".encode())
+        room = name.partition("/")[0]
+        if room in ("docs", "labs", "pebble", "sitekit", name) and not name.endswith(".pyc"):
+            digest.update((root / name).read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -120,7 +120,7 @@ class Topic:
 def read_text(root: Path, name: str) -> str:
     """The text of the file `name` under `root`. Raises LayerError if it is not UTF-8."""
     try:
-        return (root / name).read_text(encoding="utf-8")
+        return (root / name).read_text(encoding="utf-8-sig")  # as MkDocs reads it
     except UnicodeDecodeError as error:
         raise LayerError(f"{name}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
 

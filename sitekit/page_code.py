@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from sitekit import layers
+
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 CHECK = re.compile(r"<!-- check: (.*?) -->", re.DOTALL)
 
@@ -104,27 +106,32 @@ def run(name: str, page: str) -> Run:
     return Run(page, outdated, untrue)
 
 
-def line_of(error: Exception, name: str) -> int:
+def line_of(error: BaseException, name: str) -> int:
     """The line of the page `name` at which its code raised."""
     if isinstance(error, SyntaxError) and error.filename == name:
         return error.lineno or 1
     frames = traceback.extract_tb(error.__traceback__)
-    return [frame.lineno or 1 for frame in frames if frame.filename == name][-1]
+    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == name), 1)
 
 
 def with_code(root: Path) -> list[Path]:
     """The pages that have Python on them."""
-    return [path for path in sorted(root.glob("docs/**/*.md")) if "```python" in path.read_text("utf-8")]
+    return [path for path in sorted(root.glob("docs/**/*.md")) if b"```python" in path.read_bytes()]
 
 
 def main(names: list[str]) -> int:
     """Write into each page what its code prints; tell claims that do not hold, and code that raises."""
     failed = 0
     for path in [Path(name) for name in names] or with_code(Path()):
-        name, page = path.as_posix(), path.read_text("utf-8")
+        name = path.as_posix()
         try:
+            page = layers.read_text(Path(), name)
             after, _, untrue = run(name, page)
-        except Exception as error:  # whatever the page's own code raises
+        except layers.LayerError as error:
+            print(error)
+            failed = 1
+            continue
+        except (Exception, SystemExit) as error:  # whatever the page's own code raises
             place = f"{name}:{line_of(error, name)}"
             print(f"{place}: {type(error).__name__}: {error}; mend the code on the page")
             failed = 1

@@ -82,6 +82,8 @@ SHOWS = "```python\nprint(1)\n```\n\n```text\n```\n"
     [
         (RAISES, "5: ZeroDivisionError: division by zero"),
         (RAISES.replace("x / 0", "x = = 0"), "5: SyntaxError: invalid syntax"),
+        (RAISES.replace("x / 0", "raise SystemExit(0)"), "5: SystemExit: 0"),
+        ("```python\nx = '\0'\n```\n", "1: SyntaxError: source code string cannot contain null bytes"),
         ("Text.\n\n<!-- check: y -->\n", "3: NameError: name 'y' is not defined"),
         ("Text.\n\n<!-- check: 1 + -->\n", "3: SyntaxError: invalid syntax"),
     ],

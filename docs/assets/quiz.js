@@ -52,6 +52,7 @@
     ({ target }) => {
       if (!(target instanceof HTMLDetailsElement) || !target.open) return;
       const id = target.closest(".quiz")?.previousElementSibling?.id;
+      answers = { ...answers, ...read()[page] }; // this page may be open in another tab as well
       if (id && !(id in answers)) write({ ...answers, [id]: target.classList.contains("right") });
     },
     true, // toggle events do not bubble

@@ -12,6 +12,7 @@ from pathlib import Path
 from sitekit.links import repository, site
 from sitekit.links.online import Answer, check_online
 from sitekit.links.records import External, Fault, Place, Report
+from sitekit.links.tree import walk
 
 __all__ = [
     "Answer",
@@ -24,9 +25,15 @@ __all__ = [
     "check_repository",
     "check_site",
     "collect_external",
+    "files_of",
     "report_repository",
     "report_site",
 ]
+
+
+def files_of(root: Path) -> list[str]:
+    """The files below `root` that links may lead to: all but Git's own and those that it ignores."""
+    return sorted(walk(root, repository.ignored_by_git(root)).files)
 
 
 def report_repository(root: Path) -> Report:

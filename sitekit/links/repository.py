@@ -60,9 +60,7 @@ class Repository:
 
 def read_repository(root: Path) -> Repository:
     """Read everything below `root` that links."""
-    gitignore, config = root / ".gitignore", root / CONFIG
-    lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.is_file() else []
-    ignored = GitIgnoreSpec.from_lines(lines)
+    config, ignored = root / CONFIG, ignored_by_git(root)
     tree = walk(root, ignored)
     pages = {}
     for path in sorted(tree.files):
@@ -72,6 +70,11 @@ def read_repository(root: Path) -> Repository:
         pages[path] = _read_page((root / path).read_bytes(), path)
     nav = read_nav(config.read_text(encoding="utf-8")) if config.is_file() else Nav()
     return Repository(tree, pages, nav, ignored)
+
+
+def ignored_by_git(root: Path) -> GitIgnoreSpec:
+    file = root / ".gitignore"
+    return GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8").splitlines() if file.is_file() else [])
 
 
 def _read_page(content: bytes, path: str) -> Page:

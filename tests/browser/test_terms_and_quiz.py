@@ -116,6 +116,17 @@ def test_a_quiz_counts_first_answers_and_forgets_them_when_asked(
     expect(page.locator(".quiz details[open]")).to_have_count(0)
 
 
+def test_a_quiz_in_two_tabs_keeps_the_answers_of_both(site: Path, serve: Serve, page: Page) -> None:
+    address = serve(site) + "llms/"
+    other = page.context.new_page()
+    for tab in (page, other):
+        tab.goto(address)
+    page.get_by_text("A. At most 296 tokens.").click()
+    expect(page.locator(".quiz-count")).to_contain_text("1 of 8")
+    other.get_by_text("B. A passage").click()
+    expect(other.locator(".quiz-count")).to_contain_text("1 of 8 answered right at the first try, 6 to go.")
+
+
 def test_a_quiz_survives_a_broken_store(site: Path, serve: Serve, page: Page) -> None:
     page.goto(serve(site) + "llms/")
     page.evaluate("localStorage.setItem('llms-in-layers.checks', '{broken')")

@@ -90,6 +90,22 @@ def test_a_checkpoint_of_another_recipe_is_refused(recipe: Recipe, folder: Path)
         train.train(other, folder)
 
 
+def test_a_tokenizer_with_more_tokens_than_the_recipe_allows_is_refused(recipe: Recipe, folder: Path) -> None:
+    fewer = dataclasses.replace(recipe, vocab_size=recipe.vocab_size - 1)
+    with pytest.raises(
+        ValueError, match=rf"has {recipe.vocab_size} tokens, not at most {fewer.vocab_size}\."
+    ):
+        train.train(fewer, folder)
+
+
+def test_a_checkpoint_older_than_a_field_of_the_recipe_goes_on(recipe: Recipe, folder: Path) -> None:
+    train.train(recipe, folder)
+    state = torch.load(folder / "checkpoint.pt")
+    del state["recipe"]["balance"]
+    torch.save(state, folder / "checkpoint.pt")
+    assert train.train(dataclasses.replace(recipe, steps=7), folder).step == 7
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"), [([], True), (["--induction"], True), (["--no-induction"], False)]
 )

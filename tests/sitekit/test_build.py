@@ -235,6 +235,11 @@ def test_whatever_the_checks_read_makes_them_run_again(tmp_path: Path) -> None:
     state = hooks.fingerprint(tmp_path)
     (tmp_path / "sitekit/a.pyc").write_text("after")
     assert hooks.fingerprint(tmp_path) == state
+    links_may_lead_to = tmp_path / "tests/words.txt"
+    links_may_lead_to.parent.mkdir()
+    links_may_lead_to.touch()
+    assert hooks.fingerprint(tmp_path) != state
+    links_may_lead_to.unlink()
     for name in sources:
         (tmp_path / name).write_text("after")
         assert hooks.fingerprint(tmp_path) != state, name
