@@ -219,7 +219,7 @@ def root_of(config: MkDocsConfig) -> Path:
 
 
 def fingerprint(root: Path) -> str:
-    """A hash of all that the checks of the sources read: of some files the names, for links may lead there."""
+    """A hash of all that the checks of the sources read: of some files the names, for links lead there."""
     digest = hashlib.sha256()
     for name in links.files_of(root):
         digest.update(f"{name}\0".encode())
