@@ -223,9 +223,9 @@ def fingerprint(root: Path) -> str:
     digest = hashlib.sha256()
     for name in links.files_of(root):
         digest.update(f"{name}\0".encode())
-        room = name.partition("/")[0]
-        if room in ("docs", "labs", "pebble", "sitekit", name) and not name.endswith(".pyc"):
-            digest.update((root / name).read_bytes() + b"\0")
+        room, path = name.partition("/")[0], root / name
+        if room in ("docs", "labs", "pebble", "sitekit", name) and path.suffix != ".pyc" and path.is_file():
+            digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -232,6 +232,7 @@ def test_whatever_the_checks_read_makes_them_run_again(tmp_path: Path) -> None:
     for name in [*sources, "sitekit/a.pyc"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("before")
+    (tmp_path / "docs/.#a.md").symlink_to("nowhere")  # an editor's lock
     state = hooks.fingerprint(tmp_path)
     (tmp_path / "sitekit/a.pyc").write_text("after")
     assert hooks.fingerprint(tmp_path) == state
