@@ -360,29 +360,26 @@ def slow() -> Any:
     return listening(lambda connection: None)
 
 
-OUT_OF_REACH = [gone, killed, slow]
+NOBODY = r"No model answers at http://127\.\S+\. Run the first cell again: it finds who is there\.$"
+TOO_LONG = r"The model at http://127\.\S+ took too long\. Give the client a longer timeout\.$"
+OUT_OF_REACH = [(gone, NOBODY), (killed, NOBODY), (slow, TOO_LONG)]
 
 
 def client_of(url: str) -> openai.OpenAI:
     return openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=0.5)
 
 
-@pytest.mark.parametrize("server", OUT_OF_REACH)
-def test_a_reader_out_of_reach_is_told(rag: dict[str, Any], server: Callable[[], Any]) -> None:
-    with (
-        server() as url,
-        client_of(url) as rag["client"],
-        pytest.raises(ConnectionError, match=r"No model answers at http://127.*Run the first cell again"),
-    ):
+@pytest.mark.parametrize(("server", "said"), OUT_OF_REACH)
+def test_a_reader_out_of_reach_is_told(rag: dict[str, Any], server: Callable[[], Any], said: str) -> None:
+    with server() as url, client_of(url) as rag["client"], pytest.raises(ConnectionError, match=said):
         rag["read"]("What?", ["A sentence."])
 
 
-@pytest.mark.parametrize("server", OUT_OF_REACH)
+@pytest.mark.parametrize(("server", "said"), OUT_OF_REACH)
 def test_an_embedder_out_of_reach_is_told_and_leaves_the_old_index(
-    rag: dict[str, Any], old_index: Path, server: Callable[[], Any]
+    rag: dict[str, Any], old_index: Path, server: Callable[[], Any], said: str
 ) -> None:
     exec(cell(RAG, "search", before="def fuse"), rag)
-    said = r"No model answers at http://127.*Run the first cell again: it finds who is there\.$"
     with server() as url, client_of(url) as rag["embedder"]:
         with pytest.raises(ConnectionError, match=said):
             rag["search"]("What?")
@@ -424,14 +421,24 @@ def agents() -> dict[str, Any]:
     return names
 
 
-@pytest.mark.parametrize("server", OUT_OF_REACH)
+NO_MODEL = "no model answers at {}/: run the first cell again"
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (gone, NO_MODEL),
+        (killed, NO_MODEL),
+        (slow, "the model took too long: give the client a longer timeout"),
+    ],
+)
 def test_an_agent_whose_model_is_out_of_reach_stops_and_says_so(
-    agents: dict[str, Any], server: Callable[[], Any]
+    agents: dict[str, Any], server: Callable[[], Any], said: str
 ) -> None:
     with server() as url, client_of(url) as agents["client"]:
         run = agents["agent"]("What is 6 times 7?")
     assert run.answer is None
-    assert run.stopped == f"no model answers at {url}/: run the first cell again"
+    assert run.stopped == said.format(url)
 
 
 def test_an_agent_whose_model_ends_midway_keeps_its_trace(agents: dict[str, Any]) -> None:
@@ -458,7 +465,17 @@ def test_an_agent_whose_server_refuses_stops_and_says_so(
     assert run.stopped.startswith("the model's server refused: ") and message in run.stopped
 
 
-@pytest.mark.parametrize("arguments", ['{"expression": ', '["6 * 7"]', "", "null"])
+@pytest.mark.parametrize("arguments", ["", None, "{}"])
+def test_no_arguments_are_an_empty_object(agents: dict[str, Any], arguments: str | None) -> None:
+    """As some models and servers write them, for a tool without parameters."""
+    call, calculate = agents["call"]("now", {}), agents["call"]("calculate", {})
+    call["function"]["arguments"] = calculate["function"]["arguments"] = arguments
+    tools = {"now": lambda: "noon", **agents["TOOLS"]}
+    assert agents["execute"](call, tools, None, ()) == "noon"
+    assert agents["execute"](calculate, tools, None, ()) == "Error: missing a required argument: 'expression'"
+
+
+@pytest.mark.parametrize("arguments", ['{"expression": ', '["6 * 7"]', "null"])
 def test_malformed_arguments_come_back_as_a_result(agents: dict[str, Any], arguments: str) -> None:
     call = agents["call"]("calculate", arguments)
     assert agents["execute"](call, agents["TOOLS"], None, ()) == "Error: the arguments are not a JSON object"
