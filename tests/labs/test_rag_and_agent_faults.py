@@ -275,6 +275,15 @@ def test_an_index_whose_sync_was_cut_off_is_told(rag: dict[str, Any], old_index:
         rag["open_index"](old_index)
 
 
+def test_a_page_without_text_is_no_fault(rag: dict[str, Any], old_index: Path, synced: Any) -> None:
+    assert rag["sync"](synced, "fresh", {"pictures.md": ""}) == {"pictures.md": "added"}
+    done = rag["sync"](synced, "old", {"old.md": ""}, old_index)
+    assert done == {"old.md": "replaced"}
+    synced.close()
+    with closing(rag["open_index"](old_index)) as db:
+        assert db.count("old").count == 0
+
+
 def test_sync_sees_the_pages_beyond_the_first_thousand_points(
     rag: dict[str, Any], synced: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -546,6 +555,29 @@ def test_a_rule_that_breaks_refuses(
     ]
     assert run.answer == "Done." and sent == []
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("answer", ["no", re.match("n", "no"), 1, None])
+def test_only_true_allows(agents: dict[str, Any], answer: object) -> None:
+    call, tools = agents["call"]("delete_all", {}), {"delete_all": lambda: "deleted"}
+    run = agents["execute"]
+    assert run(call, tools, lambda *_: answer, {"delete_all"}) == "Error: the user did not allow delete_all"
+    assert run(call, tools, lambda *_: True, {"delete_all"}) == "deleted"
+
+
+def test_a_message_whose_sending_failed_is_not_sent_again(agents: dict[str, Any]) -> None:
+    class Late(list[Any]):
+        def append(self, message: Any) -> None:
+            super().append(message)
+            raise TimeoutError  # it arrived, and nobody said so
+
+    agents["OUTBOX"] = Late()
+    exec(cell(AGENTS, "less-power", before="OUTBOX.clear"), agents)
+    tools = {"message_me": agents["mailbox_of"]("me@shop.example")}
+    call = agents["call"]("message_me", {"body": "20"})
+    said = [agents["execute"](call, tools, None, ()) for _ in range(2)]
+    assert said == ["Error: message_me failed", "already sent"]
+    assert len(agents["OUTBOX"]) == 1
 
 
 def test_one_text_is_sent_once_by_calls_at_the_same_time(agents: dict[str, Any]) -> None:
