@@ -175,7 +175,7 @@ def rate_at(step: int, recipe: Recipe) -> float:
 
 
 class OtherRecipeError(ValueError):
-    """A checkpoint that the recipe at hand cannot go on from, told for the one who trains."""
+    """A folder that the recipe at hand cannot go on in, told for the one who trains."""
 
 
 class Training:

@@ -73,6 +73,17 @@ def test_writing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no longer true: x > 2" in capsys.readouterr().out
 
 
+def test_a_page_that_is_not_utf8_is_told_and_the_others_are_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong, right = tmp_path / "a.md", tmp_path / "b.md"
+    wrong.write_bytes(b"caf\xe9\n\n```python\n```\n")
+    right.write_text(SHOWS)
+    assert page_code.main([str(wrong), str(right)]) == 1
+    assert f"{wrong}: byte 4 is not UTF-8" in capsys.readouterr().out
+    assert right.read_text() == SHOWS.replace("```text\n", "```text\n1\n")
+
+
 RAISES = "Text.\n\n```python\nx = 1\nx / 0\n```\n\n```text\n```\n"
 SHOWS = "```python\nprint(1)\n```\n\n```text\n```\n"
 

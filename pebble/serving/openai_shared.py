@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -169,11 +169,11 @@ def check_choice(choice: str, tools: Sequence[chat.Tool], given: bool) -> str:
     """The tool choice. Raises Refused if it makes no sense with these tools."""
     if given and not tools and choice != "none":
         raise Refused(400, "'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
-    names = [tool["function"]["name"] for tool in tools]
-    if modes := {"auto", "none", "required"}.intersection(names):
-        message = f"A tool cannot be called '{min(modes)}', which is a mode of 'tool_choice'. Rename it."
+    names, modes = [tool["function"]["name"] for tool in tools], get_args(Mode)
+    if taken := set(modes).intersection(names):
+        message = f"A tool cannot be called '{min(taken)}', which is a mode of 'tool_choice'. Rename it."
         raise Refused(400, message, param="tools")
-    if choice not in ("auto", "none", "required", *names):
+    if choice not in (*modes, *names):
         raise Refused(400, f"Tool choice '{choice}' not found in 'tools' parameter.", param="tool_choice")
     return choice
 

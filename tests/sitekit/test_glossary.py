@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from building import ROOT
 
-from sitekit import generate, glossary
+from sitekit import generate, glossary, layers
 from sitekit.fact_files import Facts, Term
 from sitekit.rows import FactError
 
@@ -149,6 +149,13 @@ def test_an_entry() -> None:
 )
 def test_any_page_may_teach_a_term(path: str, title: str) -> None:
     assert generate.Sources(ROOT).title_of(path) == title
+
+
+def test_a_lab_that_is_in_no_list_is_told() -> None:
+    with pytest.raises(
+        layers.LayerError, match=r"^labs/llms/09-none.ipynb: not in the list of labs; add it to"
+    ):
+        generate.Sources(ROOT).title_of("labs/llms/09-none.ipynb")
 
 
 def test_a_heading_of_a_lab_may_teach_a_term(tmp_path: Path) -> None:

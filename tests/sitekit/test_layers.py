@@ -132,6 +132,13 @@ def test_a_layer_without_a_file_says_what_to_do(tiny: Path) -> None:
     )
 
 
+def test_a_page_may_begin_with_a_byte_order_mark(tiny: Path) -> None:
+    path = tiny / "docs/tiny/advanced.md"
+    before = layers.read_topic(tiny, "tiny")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert layers.read_topic(tiny, "tiny") == before
+
+
 def test_a_page_that_is_not_utf8_says_what_to_do(tiny: Path) -> None:
     (tiny / "docs/tiny/advanced.md").write_bytes(b"---\n\xe9")
     with pytest.raises(LayerError) as error:
