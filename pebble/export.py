@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pebble.mixture import MixtureConfig, MixtureModel, load_model
-from pebble.model import Array, Config, Model
+from pebble.model import Array, Config, Model, interleaved
 from pebble.tokenizer import BEGIN, CALL, CALL_END, END, SPECIAL, WEIGHTS, Tokenizer
 
 
@@ -105,14 +105,6 @@ def gguf_name(name: str) -> str:
         return "output_norm.weight"
     _, _, layer, *part, _ = name.split(".")
     return f"blk.{layer}.{GGUF_NAMES['.'.join(part)]}.weight"
-
-
-def interleaved(matrix: Array, heads: int) -> Array:
-    """Rows of a query or key matrix in the order of llama.cpp.
-
-    RoPE turns pairs of channels. We pair channel i with i + C/2, llama.cpp pairs 2i with 2i + 1.
-    """
-    return matrix.reshape(heads, 2, -1, matrix.shape[1]).swapaxes(1, 2).reshape(matrix.shape)
 
 
 def write_gguf(model: Model, file: Path, dtype: str) -> None:

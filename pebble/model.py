@@ -98,7 +98,8 @@ class Model:
         cache: the tokens before `ids`, which it then takes in; without it `ids` start the text.
         trace: a dictionary to be filled, layer by layer, with what happens inside:
             residual [T, D], before the first layer and after each; query [H, T, C], key and value [K, P, C],
-            attention [H, T, P], mlp [T, F] (the feed-forward network's inner activations).
+            with the channels of queries and keys `interleaved`; attention [H, T, P]; mlp [T, F] (the
+            feed-forward network's inner activations).
         Raises ValueError if the text is longer than the context window.
         """
         cache = cache or Cache(self.config)
@@ -108,11 +109,13 @@ class Model:
             raise ValueError(f"{total} tokens do not fit the context window of {window}. Shorten the text.")
         angles = self.rope[past:total]
         x = self.embedding[ids]  # [T, D]
-        note(trace, residual=x)
+        if trace is not None:
+            note(trace, residual=x)
         for n, layer in enumerate(self.layers):
             x = x + layer.attend(x, angles, cache.keys[n], cache.values[n], past, trace)  # [T, D]
             x = x + layer.think(x, trace)  # [T, D]
-            note(trace, residual=x)
+            if trace is not None:
+                note(trace, residual=x)
         cache.length = total
         return self.logits(x)
 
@@ -135,6 +138,9 @@ class Layer:
         self.config = config
         self.attention_norm = weights[prefix + "input_layernorm.weight"]  # [D]
         self.qkv = stack("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")  # [D, (H + K + K) * C]
+        heads = config.num_attention_heads + config.num_key_value_heads
+        turned = self.qkv[:, : heads * config.head_width]  # what RoPE turns: queries and keys
+        turned[:] = interleaved(turned.T, heads).T
         self.output = stack("self_attn.o_proj")  # [H * C, D]
         self.mlp_norm = weights[prefix + "post_attention_layernorm.weight"]  # [D]
         self.read_feed_forward(stack)
@@ -161,38 +167,35 @@ class Layer:
         width, total = self.config.head_width, past + len(x)
 
         normed = rms_norm(x, self.attention_norm, self.config.rms_norm_eps)  # [T, D]
-        qkv = (
-            (normed @ self.qkv).reshape(tokens, heads + 2 * groups, width).transpose(1, 0, 2)
-        )  # [H+2K, T, C]
-        turned = rotate(qkv[: heads + groups], angles)  # queries and keys carry their position; values do not
+        qkv = (normed @ self.qkv).reshape(tokens, -1, width).transpose(1, 0, 2)  # [H + K + K, T, C]
+        turned = rotate(qkv[: heads + groups], angles)  # queries and keys carry their position, values do not
         q, keys[:, past:total], values[:, past:total] = turned[:heads], turned[heads:], qkv[heads + groups :]
         k, v = keys[:, :total], values[:, :total]  # [K, P, C]
 
-        # queries that share a key head are laid in one row of matrices: [K, H/K * T, C]
-        shared = q.reshape(groups, -1, width)
-        scores = (shared @ k.transpose(0, 2, 1) / np.float32(width**0.5)).reshape(
-            heads, tokens, total
-        )  # [H, T, P]
+        shared = (q / width**0.5).reshape(groups, -1, tokens, width)  # [K, H/K, T, C]: by shared key head
+        scores = shared @ k[:, None].mT  # [K, H/K, T, P]
         if tokens > 1:  # a token must not see the ones after it
-            scores[:, np.arange(past, total)[:, None] < np.arange(total)] = -np.inf
-        weights = softmax(scores)  # [H, T, P]; each row sums to 1
-        mixed = (weights.reshape(groups, -1, total) @ v).reshape(heads, tokens, width)  # [H, T, C]
-        note(trace, query=q, key=k, value=v, attention=weights)
-        return mixed.transpose(1, 0, 2).reshape(tokens, -1) @ self.output  # [T, D]
+            scores += np.triu(np.full((tokens, total), -np.inf, np.float32), past + 1)
+        weights = softmax(scores)  # [K, H/K, T, P]; each row sums to 1
+        mixed = weights @ v[:, None]  # [K, H/K, T, C]
+        if trace is not None:
+            note(trace, query=q, key=k, value=v, attention=weights.reshape(heads, tokens, total))
+        return mixed.transpose(2, 0, 1, 3).reshape(tokens, -1) @ self.output  # [T, D]
 
     def think(self, x: Array, trace: Trace | None) -> Array:
         """SwiGLU feed-forward network: widen, let a gate decide what passes, narrow. [T, D] -> [T, D]"""
         wide = rms_norm(x, self.mlp_norm, self.config.rms_norm_eps) @ self.gate_up  # [T, 2 * F]
         gate, up = halves(wide)  # [T, F] each
         inner = gate / (1 + np.exp(-gate)) * up  # silu(gate) * up
-        note(trace, mlp=inner)
+        if trace is not None:
+            note(trace, mlp=inner)
         return inner @ self.down  # [T, D]
 
 
 def rms_norm(x: Array, weight: Array, eps: float) -> Array:
     """Scale each row to a root mean square of 1, then each channel by its learned weight."""
-    mean_square = np.vecdot(x, x)[..., None] / np.float32(x.shape[-1])
-    return x / np.sqrt(mean_square + np.float32(eps)) * weight
+    mean_square = np.vecdot(x, x)[..., None] / x.shape[-1]  # [T, 1]
+    return x / np.sqrt(mean_square + eps) * weight
 
 
 def softmax(scores: Array) -> Array:
@@ -213,13 +216,20 @@ def rope_angles(config: Config) -> NDArray[np.complex64]:
 
 
 def rotate(x: Array, angles: NDArray[np.complex64]) -> Array:
-    """Turn each pair of channels (i, i + C/2) of x [heads, T, C] by its angle [T, C/2].
+    """Turn each pair of channels (2i, 2i + 1) of x [heads, T, C], as a complex number, by its angle [T, C/2].
 
     The product of a turned query and a turned key depends on how far apart they are, not on where they stand.
     """
-    first, second = halves(x)
-    cos, sin = angles.real, angles.imag
-    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+    return (x.view(np.complex64) * angles).view(np.float32)
+
+
+def interleaved(matrix: Array, heads: int) -> Array:
+    """Rows of a query or key matrix, with the two channels that RoPE turns together brought side by side.
+
+    Weights in the format of transformers pair channel i with i + C/2; Meta's first code and llama.cpp pair 2i
+    with 2i + 1. Side by side the two are a complex number. Scores are the same: q and k change order alike.
+    """
+    return matrix.reshape(heads, 2, -1, matrix.shape[1]).swapaxes(1, 2).reshape(matrix.shape)
 
 
 def halves(x: Array) -> tuple[Array, Array]:
@@ -227,11 +237,10 @@ def halves(x: Array) -> tuple[Array, Array]:
     return x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
 
 
-def note(trace: Trace | None, **arrays: Array) -> None:
+def note(trace: Trace, **arrays: Array) -> None:
     """Keep a copy of intermediate results for those who asked."""
-    if trace is not None:
-        for name, array in arrays.items():
-            trace.setdefault(name, []).append(array.copy())
+    for name, array in arrays.items():
+        trace.setdefault(name, []).append(array.copy())
 
 
 def read_safetensors(file: Path) -> dict[str, Array]:

@@ -267,7 +267,7 @@ function ropeAngles(config) {
   }));
 }
 
-/** Turn each pair of channels (i, i + C/2) of every head in x, in place.
+/** Turn each pair of channels (i, i + C/2, as the weights are stored) of every head in x, in place.
  * The product of a turned query and a turned key depends on how far apart they are, not on where they stand.
  * @param {Float32Array} x [heads * C] @param {Angles[number]} angles */
 function rotate(x, { cos, sin }) {

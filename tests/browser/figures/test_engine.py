@@ -16,7 +16,7 @@ from conftest import ahead
 from playwright.sync_api import Page
 
 from pebble import chat, corpus
-from pebble.model import Model, Trace
+from pebble.model import Model, Trace, interleaved
 from pebble.sample import distribution, generate, prompt_lookup
 from sitekit import live_figures
 from tests.pebble.test_tokenizer import strings
@@ -107,7 +107,9 @@ def test_traces_are_numpys(engine: Page, pebble: Model) -> None:
     np.testing.assert_allclose(theirs["residual"], trace["residual"], atol=1e-3)
     np.testing.assert_allclose(theirs["mlp"], trace["mlp"], atol=1e-3)
     query = [q.transpose(1, 0, 2).reshape(len(ids), -1) for q in trace["query"]]
-    np.testing.assert_allclose(theirs["query"], query, atol=1e-3)
+    heads = pebble.config.num_attention_heads
+    paired = [interleaved(np.array(rows).T, heads).T for rows in theirs["query"]]
+    np.testing.assert_allclose(paired, query, atol=1e-3)
     for layer, mine in zip(theirs["attention"], trace["attention"], strict=True):
         for head, expected in zip(layer, mine, strict=True):
             for t, row in enumerate(head):
