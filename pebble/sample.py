@@ -78,7 +78,7 @@ def generate(
             constraint.accept(token)
 
         logprobs = np.log(softmax(logits) + 1e-30)
-        best = np.argsort(-logprobs, kind="stable")[:alternatives]
+        best = np.argsort(-logprobs, kind="stable")[:alternatives] if alternatives else ()
         text, stopped = held.add(token)
         finish = "stop" if stopped else "length" if n == room else None
         text += held.rest() if finish and not stopped else ""
