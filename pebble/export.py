@@ -149,7 +149,7 @@ def write_gguf(model: Model, file: Path, dtype: str) -> None:
     heads = {"q_proj": c.num_attention_heads, "k_proj": c.num_key_value_heads}
     for name, tensor in model.weights.items():
         part = name.split(".")[-2]
-        stored = interleaved(tensor, heads[part]) if part in heads else tensor
+        stored = interleaved(tensor.T, heads[part]).T if part in heads else tensor
         if stored.ndim == 1:
             writer.add_tensor(gguf_name(name), stored)
         else:

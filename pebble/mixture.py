@@ -71,8 +71,7 @@ class MixtureLayer(Layer):
         """Each token through its own k experts; the rest are not computed for it. [T, D] -> [T, D]"""
         normed = rms_norm(x, self.mlp_norm, self.config.rms_norm_eps)  # [T, D]
         chosen, share = route(normed @ self.router, self.config.num_experts_per_tok)  # [T, k] each
-        if trace is not None:
-            note(trace, experts=chosen, shares=share)
+        note(trace, experts=chosen, shares=share)
         out = np.zeros_like(x)
         for e, (gate_up, down) in enumerate(self.experts):
             token, place = np.nonzero(chosen == e)  # who chose expert e, as first or second

@@ -1,6 +1,6 @@
 """The forward pass of a Llama: from token numbers to a score for every possible next token.
 
-This is the architecture of Llama 3, Mistral and Qwen 2 (which adds three bias vectors), in small. Left out
+This is the architecture of Llama 3 and Mistral in small (Qwen 2 adds three bias vectors). Left out
 is what most of their weights need besides: an output matrix of its own (lm_head), and files in bfloat16 and
 in several parts. Left out are also batches, half precision and training, for which see train.py.
 
@@ -38,7 +38,7 @@ class Config:
     hidden_size: int  # D
     num_hidden_layers: int
     num_attention_heads: int  # H
-    num_key_value_heads: int  # K, fewer than H: groups of H/K query heads share a key and a value head
+    num_key_value_heads: int  # K, a divisor of H: H/K query heads share a key and a value head
     intermediate_size: int  # F
     max_position_embeddings: int  # the context window
     rope_theta: float = 10_000.0
@@ -76,11 +76,11 @@ class Model:
         if "lm_head.weight" in weights:
             raise ValueError("lm_head.weight is not read. Use a model that ties it to its embedding.")
         self.config = config
-        self.weights = weights
+        self.weights = {name: tensor.astype(np.float32, copy=False) for name, tensor in weights.items()}
         self.tokenizer = tokenizer
-        self.embedding = weights["model.embed_tokens.weight"]  # [V, D]
+        self.embedding = self.weights["model.embed_tokens.weight"]  # [V, D]
         self.layers = [self.layer(f"model.layers.{n}.") for n in range(config.num_hidden_layers)]
-        self.norm = weights["model.norm.weight"]
+        self.norm = self.weights["model.norm.weight"]
         self.rope = rope_angles(config)
 
     def layer(self, prefix: str) -> "Layer":  # mixture.py has layers of another kind
@@ -97,8 +97,8 @@ class Model:
 
         cache: the tokens before `ids`, which it then takes in; without it `ids` start the text.
         trace: a dictionary to be filled, layer by layer, with what happens inside:
-            residual [T, D], before the first layer and after each; query [H, T, C], key and value [K, P, C],
-            with the channels of queries and keys `interleaved`; attention [H, T, P]; mlp [T, F] (the
+            residual [T, D], before the first layer and after each; query [H, T, C] and key [K, P, C], turned
+            by their positions and `interleaved`; value [K, P, C]; attention [H, T, P]; mlp [T, F] (the
             feed-forward network's inner activations).
         Raises ValueError if the text is longer than the context window.
         """
@@ -109,13 +109,11 @@ class Model:
             raise ValueError(f"{total} tokens do not fit the context window of {window}. Shorten the text.")
         angles = self.rope[past:total]
         x = self.embedding[ids]  # [T, D]
-        if trace is not None:
-            note(trace, residual=x)
+        note(trace, residual=x)
         for n, layer in enumerate(self.layers):
             x = x + layer.attend(x, angles, cache.keys[n], cache.values[n], past, trace)  # [T, D]
             x = x + layer.think(x, trace)  # [T, D]
-            if trace is not None:
-                note(trace, residual=x)
+            note(trace, residual=x)
         cache.length = total
         return self.logits(x)
 
@@ -139,8 +137,8 @@ class Layer:
         self.attention_norm = weights[prefix + "input_layernorm.weight"]  # [D]
         self.qkv = stack("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")  # [D, (H + K + K) * C]
         heads = config.num_attention_heads + config.num_key_value_heads
-        turned = self.qkv[:, : heads * config.head_width]  # what RoPE turns: queries and keys
-        turned[:] = interleaved(turned.T, heads).T
+        paired = self.qkv[:, : heads * config.head_width]  # queries and keys: RoPE turns channels in pairs
+        paired[:] = interleaved(paired, heads)
         self.output = stack("self_attn.o_proj")  # [H * C, D]
         self.mlp_norm = weights[prefix + "post_attention_layernorm.weight"]  # [D]
         self.read_feed_forward(stack)
@@ -164,22 +162,21 @@ class Layer:
         on.
         """
         tokens, heads, groups = len(x), self.config.num_attention_heads, self.config.num_key_value_heads
-        width, total = self.config.head_width, past + len(x)
+        width, total = self.config.head_width, past + tokens
 
         normed = rms_norm(x, self.attention_norm, self.config.rms_norm_eps)  # [T, D]
         qkv = (normed @ self.qkv).reshape(tokens, -1, width).transpose(1, 0, 2)  # [H + K + K, T, C]
-        turned = rotate(qkv[: heads + groups], angles)  # queries and keys carry their position, values do not
+        turned = rotate(qkv[: heads + groups], angles)  # queries and keys carry their position; values do not
         q, keys[:, past:total], values[:, past:total] = turned[:heads], turned[heads:], qkv[heads + groups :]
         k, v = keys[:, :total], values[:, :total]  # [K, P, C]
 
-        shared = (q / width**0.5).reshape(groups, -1, tokens, width)  # [K, H/K, T, C]: by shared key head
-        scores = shared @ k[:, None].mT  # [K, H/K, T, P]
+        grouped = (q / width**0.5).reshape(groups, -1, tokens, width)  # by their key head: [K, H/K, T, C]
+        scores = grouped @ k[:, None].mT  # with [K, 1, C, P]: [K, H/K, T, P]
         if tokens > 1:  # a token must not see the ones after it
             scores += np.triu(np.full((tokens, total), -np.inf, np.float32), past + 1)
         weights = softmax(scores)  # [K, H/K, T, P]; each row sums to 1
         mixed = weights @ v[:, None]  # [K, H/K, T, C]
-        if trace is not None:
-            note(trace, query=q, key=k, value=v, attention=weights.reshape(heads, tokens, total))
+        note(trace, query=q, key=k, value=v, attention=weights.reshape(heads, tokens, total))
         return mixed.transpose(2, 0, 1, 3).reshape(tokens, -1) @ self.output  # [T, D]
 
     def think(self, x: Array, trace: Trace | None) -> Array:
@@ -187,8 +184,7 @@ class Layer:
         wide = rms_norm(x, self.mlp_norm, self.config.rms_norm_eps) @ self.gate_up  # [T, 2 * F]
         gate, up = halves(wide)  # [T, F] each
         inner = gate / (1 + np.exp(-gate)) * up  # silu(gate) * up
-        if trace is not None:
-            note(trace, mlp=inner)
+        note(trace, mlp=inner)
         return inner @ self.down  # [T, D]
 
 
@@ -216,20 +212,22 @@ def rope_angles(config: Config) -> NDArray[np.complex64]:
 
 
 def rotate(x: Array, angles: NDArray[np.complex64]) -> Array:
-    """Turn each pair of channels (2i, 2i + 1) of x [heads, T, C], as a complex number, by its angle [T, C/2].
+    """Turn each pair of channels (2i, 2i + 1) of x [heads, T, C] by its angle [T, C/2].
 
-    The product of a turned query and a turned key depends on how far apart they are, not on where they stand.
+    A pair is read as one complex number (`view` takes the same bytes for another type); to multiply it by one
+    of length 1 is to turn it. The product of a turned query and a turned key depends on how far apart they
+    are, not on where they stand.
     """
     return (x.view(np.complex64) * angles).view(np.float32)
 
 
-def interleaved(matrix: Array, heads: int) -> Array:
-    """Rows of a query or key matrix, with the two channels that RoPE turns together brought side by side.
+def interleaved(x: Array, heads: int) -> Array:
+    """Channels [..., heads * C] of queries or keys, with the two that RoPE turns together side by side.
 
-    Weights in the format of transformers pair channel i with i + C/2; Meta's first code and llama.cpp pair 2i
-    with 2i + 1. Side by side the two are a complex number. Scores are the same: q and k change order alike.
+    Weights in the format of transformers pair channel i with i + C/2; Meta's own code, and llama.cpp for a
+    Llama, pair 2i with 2i + 1. Scores stay the same, for queries and keys change their order alike.
     """
-    return matrix.reshape(heads, 2, -1, matrix.shape[1]).swapaxes(1, 2).reshape(matrix.shape)
+    return x.reshape(*x.shape[:-1], heads, 2, -1).swapaxes(-1, -2).reshape(x.shape)
 
 
 def halves(x: Array) -> tuple[Array, Array]:
@@ -237,10 +235,11 @@ def halves(x: Array) -> tuple[Array, Array]:
     return x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
 
 
-def note(trace: Trace, **arrays: Array) -> None:
+def note(trace: Trace | None, **arrays: Array) -> None:
     """Keep a copy of intermediate results for those who asked."""
-    for name, array in arrays.items():
-        trace.setdefault(name, []).append(array.copy())
+    if trace is not None:
+        for name, array in arrays.items():
+            trace.setdefault(name, []).append(array.copy())
 
 
 def read_safetensors(file: Path) -> dict[str, Array]:

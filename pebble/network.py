@@ -116,6 +116,7 @@ class Block(nn.Module):
 
 
 def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Channels i and i + C/2 are a pair, as in transformers; model.py brings them side by side."""
     first, second = x.chunk(2, -1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
 

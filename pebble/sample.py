@@ -62,6 +62,7 @@ def generate(
     """Continue `ids`, one step at a time, until the end token, a stop string, max_tokens or a full context.
 
     temperature 0 is greedy: always the likeliest token. See `distribution` for the filters.
+    alternatives: how many of the likeliest tokens each step names; 0 spares sorting the vocabulary.
     Raises ValueError if `ids` are empty or leave no room in the context window.
     """
     check(model, ids)

@@ -267,7 +267,8 @@ function ropeAngles(config) {
   }));
 }
 
-/** Turn each pair of channels (i, i + C/2, as the weights are stored) of every head in x, in place.
+/** Turn each pair of channels of every head in x, in place. A pair is i and i + C/2, as the weights are stored;
+ * model.py first brings the two side by side, as one complex number. The scores are the same.
  * The product of a turned query and a turned key depends on how far apart they are, not on where they stand.
  * @param {Float32Array} x [heads * C] @param {Angles[number]} angles */
 function rotate(x, { cos, sin }) {

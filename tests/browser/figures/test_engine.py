@@ -108,7 +108,7 @@ def test_traces_are_numpys(engine: Page, pebble: Model) -> None:
     np.testing.assert_allclose(theirs["mlp"], trace["mlp"], atol=1e-3)
     query = [q.transpose(1, 0, 2).reshape(len(ids), -1) for q in trace["query"]]
     heads = pebble.config.num_attention_heads
-    paired = [interleaved(np.array(rows).T, heads).T for rows in theirs["query"]]
+    paired = [interleaved(np.array(rows), heads) for rows in theirs["query"]]
     np.testing.assert_allclose(paired, query, atol=1e-3)
     for layer, mine in zip(theirs["attention"], trace["attention"], strict=True):
         for head, expected in zip(layer, mine, strict=True):
