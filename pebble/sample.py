@@ -54,26 +54,32 @@ def generate(
     top_p: float = 1.0,
     min_p: float = 0.0,
     repetition_penalty: float = 1.0,
+    repetition_window: int = 0,
     seed: int | None = None,
-    stop: Sequence[str] = (),
+    stop: str | Sequence[str] = (),
     constraint: Constraint | None = None,
     alternatives: int = 5,
 ) -> Iterator[Step]:
     """Continue `ids`, one step at a time, until the end token, a stop string, max_tokens or a full context.
 
     temperature 0 is greedy: always the likeliest token. See `distribution` for the filters.
+    repetition_window: how many of the last tokens are punished if they come again; 0 is all.
     alternatives: how many of the likeliest tokens each step names; 0 spares sorting the vocabulary.
-    Raises ValueError if `ids` are empty or leave no room in the context window.
+    Raises ValueError if `ids` are empty or leave no room in the context window, or a setting means nothing.
     """
     check(model, ids)
+    check_settings(temperature, top_p, min_p, repetition_penalty)
+    if temperature < 1e-6:  # the likeliest token wins anyway, and scores divided by less would overflow
+        temperature = 0.0
     random = np.random.default_rng(seed)
-    cache = Cache(model.config)
+    cache, held = Cache(model.config), Text(model.tokenizer, [stop] if isinstance(stop, str) else stop)
     room = min(max_tokens, model.config.max_position_embeddings - len(ids))
-    seen, new, held = list(ids), list(ids), Text(model.tokenizer, stop)
+    seen, new = list(ids), list(ids)
     for n in range(1, room + 1):
         logits = model.forward(new, cache)[-1]  # [V]
         allowed = constraint.allowed() if constraint else None
-        p = distribution(logits, seen, allowed, temperature, top_k, top_p, min_p, repetition_penalty)
+        recent = seen[-repetition_window:]
+        p = distribution(logits, recent, allowed, temperature, top_k, top_p, min_p, repetition_penalty)
         token = int(p.argmax()) if temperature == 0 else int(random.choice(len(p), p=p))
         if constraint:
             constraint.accept(token)
@@ -96,6 +102,17 @@ def check(model: Model, ids: Sequence[int]) -> None:
         raise ValueError(
             f"The prompt has {len(ids)} tokens; between 1 and {window - 1} fit the context window."
         )
+
+
+def check_settings(temperature: float, top_p: float, min_p: float, repetition_penalty: float) -> None:
+    for name, value, least, most in (
+        ("temperature", temperature, 0, float("inf")),
+        ("top_p", top_p, 0, 1),
+        ("min_p", min_p, 0, 1),
+        ("repetition_penalty", repetition_penalty, 0.01, 100),
+    ):
+        if not least <= value <= most:
+            raise ValueError(f"{name} is {value}; it may be from {least} to {most}.")
 
 
 def distribution(

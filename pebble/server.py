@@ -106,10 +106,11 @@ async def not_here(request: Request, error: Exception) -> Response:
 
 
 class OnlyForThisMachine:
-    """Refuses requests that reached a local server under a foreign name.
+    """Refuses requests that reached a local server under a foreign name, or from a foreign web page.
 
     A web page can have its own domain name point to 127.0.0.1 and then talk to us as if we were its own
-    server ("DNS rebinding"). The name that it used is in the Host header.
+    server ("DNS rebinding"). The name that it used is in the Host header. Without that it may not read our
+    answers, but could still have us compute; browsers name the page in the Origin header.
     """
 
     def __init__(self, server: ASGIApp) -> None:
@@ -117,13 +118,22 @@ class OnlyForThisMachine:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
-            name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-            if name not in ("", *LOOPBACK):
-                text = "This server answers only requests to localhost. To change that, start it with --host."
+            headers = {key: value.decode("latin-1").lower() for key, value in scope["headers"]}
+            origin = headers.get(b"origin", "").partition("://")[2]
+            if not {name_of(headers.get(b"host", "")), name_of(origin)}.issubset(["", *LOOPBACK]):
+                text = "This server answers only requests of localhost. To change that, start it with --host."
                 await PlainTextResponse(text, 403)(scope, receive, send)
                 return
         await self.server(scope, receive, send)
+
+
+def name_of(host: str) -> str:
+    """A host without its port.
+
+    >>> name_of("localhost:80"), name_of("[::1]:80")
+    ('localhost', '::1')
+    """
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def configuration(server: ASGIApp, host: str, *, access_log: bool = False) -> uvicorn.Config:

@@ -17,6 +17,7 @@ from pebble.tokenizer import CALL, CALL_END, END, SPECIAL, Tokenizer
 Schema = dict[str, Any] | bool
 
 SCHEMA_LIMIT = 50_000  # characters of JSON; beyond it a grammar may take seconds to build
+DIVISOR_LIMIT = 1_000  # of "multipleOf": the grammar counts remainders, and has a state for each
 IN_PLACE = {"allOf", "anyOf", "oneOf", "$ref"}  # what brings more schemas for the same value
 COMPACT = {"x-guidance": {"whitespace_pattern": "[ ]?"}}  # at most one space, as in the model's training
 
@@ -34,6 +35,9 @@ class PlainText:
     def accept(self, token: int) -> None:
         pass
 
+    def copy(self) -> "PlainText":
+        return self
+
 
 class Grammar(constrain.Grammar):
     """The same, but a grammar that proves too large on the way is the caller's error, not ours."""
@@ -50,11 +54,24 @@ def check_schema(schema: Schema, tokenizer: Tokenizer, param: str) -> None:
     text = json.dumps(schema)
     if len(text) > SCHEMA_LIMIT:
         raise Refused(400, f"The schema has {len(text)} characters; at most {SCHEMA_LIMIT}.", param=param)
+    if (divisor := greatest_divisor(schema)) > DIVISOR_LIMIT:
+        message = f"The schema wants a multiple of {divisor}; at most {DIVISOR_LIMIT} can be enforced."
+        raise Refused(400, message, param=param, code="invalid_json_schema")
     problem = Grammar(f"start: answer\n{_json_rule('answer', schema)}", tokenizer).problem
     if problem:
         raise Refused(
             400, f"This JSON schema cannot be enforced: {problem}", param=param, code="invalid_json_schema"
         )
+
+
+def greatest_divisor(schema: Any) -> float:
+    """The greatest "multipleOf" anywhere in a schema, 0 if there is none."""
+    if isinstance(schema, list):
+        return max(map(greatest_divisor, schema), default=0)
+    if not isinstance(schema, dict):
+        return 0
+    own = schema.get("multipleOf", 0)
+    return max([own if isinstance(own, int | float) else 0, *map(greatest_divisor, schema.values())])
 
 
 def _json_rule(name: str, schema: Schema) -> str:
@@ -144,7 +161,3 @@ class CallReader:
             elif mark:
                 calls = chat.parse(mark + body + end).get("tool_calls")
                 yield calls[0]["function"] if calls else mark + body + end
-
-    def rest(self) -> str:
-        """A call that was never finished: only text, as nobody could carry it out."""
-        return self._open

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ class Settings:
     top_p: float = 1.0
     min_p: float = 0.0
     repetition_penalty: float = 1.0
+    repetition_window: int = 0
     seed: int | None = None
     stop: Sequence[str] = ()
 
@@ -127,8 +128,15 @@ class Engine:
 
     def answer(self, task: Task, ids: list[int] | None = None) -> Iterator[Event]:
         """Begin to answer. All that can be refused is refused now, before the first event is asked for."""
+        return next(self.answers(task, ids))
+
+    def answers(self, task: Task, ids: list[int] | None = None, count: int = 1) -> Iterator[Iterator[Event]]:
+        """As `answer`, several times, with seeds that follow each other."""
         ids = self.encode(task) if ids is None else ids
-        return self._events(ids, self._constraint(task), task)
+        constraint, settings = self._constraint(task), task.settings
+        seeds = [None if settings.seed is None else settings.seed + n for n in range(count)]
+        tasks = [replace(task, settings=replace(settings, seed=seed)) for seed in seeds]
+        return (self._events(ids, constraint.copy(), each) for each in tasks)
 
     def _events(self, ids: list[int], constraint: Constraint, task: Task) -> Iterator[Event]:
         reader, pending, calls, count = CallReader(), [], 0, 0
@@ -154,13 +162,12 @@ class Engine:
             if not shown:
                 yield Said("")
             reason = step.finish or reason
-        if reader.rest():
-            yield Said(reader.rest(), tuple(pending))
+        # a call that was cut off is not shown: nobody could carry it out
         reason = "tool_calls" if calls and reason == "stop" else reason
         done = time.perf_counter_ns()
         yield Finished(reason, len(ids), count, prompted - begin, done - prompted)
 
-    def _constraint(self, task: Task) -> Constraint:
+    def _constraint(self, task: Task) -> PlainText | Grammar:
         tokenizer = self.model.tokenizer
         if task.schema is not None:
             check_schema(task.schema, tokenizer, task.schema_param)

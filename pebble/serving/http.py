@@ -25,7 +25,6 @@ from pebble.serving.refusal import Refused, refusal
 
 BODY_LIMIT = 4 * 1024 * 1024  # bytes
 DRAIN_LIMIT = 64 * 1024 * 1024  # a body too large is read to its end, or the client would not hear our answer
-LONG = 2 * 1024  # bytes; a longer body is parsed and cut into tokens in a thread
 PATIENCE = 30  # seconds that a client may take to make room for a piece of its answer
 
 log = logging.getLogger("pebble")
@@ -171,7 +170,7 @@ def endpoint(protocol: Protocol, handler: Handler, slots: Slots) -> Callable[[Re
     async def respond(request: Request) -> Response:
         try:
             body = await read(request)
-            answer = await asyncio.to_thread(handler, body) if len(body) > LONG else handler(body)
+            answer = await asyncio.to_thread(handler, body)  # a long prompt or a schema may take its time
         except ClientDisconnect:
             return Response(status_code=400)  # nobody will read it
         except Exception as error:

@@ -47,6 +47,7 @@ class Options(BaseModel):
     top_p: float | None = Field(None, ge=0)
     min_p: float | None = Field(None, ge=0, le=1)
     repeat_penalty: float | None = Field(None, ge=0.01, le=100)
+    repeat_last_n: Whole | None = Field(None, ge=-1)  # tokens that the penalty looks back; -1: all, 0: none
     num_predict: Whole | None = None
     num_ctx: Whole | None = None  # the window is what it is: 512 tokens cannot be made more, or less
     seed: Whole | None = None
@@ -66,14 +67,15 @@ class Options(BaseModel):
             if getattr(self, name) not in (None, 1):
                 raise Refused(400, f'option "{name}" is not supported by this model')
         given = {name: value for name, value in self.model_dump().items() if value is not None}
-        temperature = given.get("temperature", 0.0)
+        back = given.get("repeat_last_n", 64)
         return Settings(
             max_tokens=given["num_predict"] if given.get("num_predict", 0) > 0 else Settings.max_tokens,
-            temperature=temperature if temperature > 1e-6 else 0.0,  # as in openai_shared
+            temperature=given.get("temperature", 0.0),
             top_k=max(0, given.get("top_k", 0)),
             top_p=given.get("top_p", 1.0),
             min_p=given.get("min_p", 0.0),
-            repetition_penalty=given.get("repeat_penalty", 1.0),
+            repetition_penalty=given.get("repeat_penalty", 1.0) if back else 1.0,
+            repetition_window=max(0, back),
             seed=given["seed"] % 2**64 if given.get("seed", -1) >= 0 else None,
             stop=[s for s in given.get("stop", []) if s],
         )

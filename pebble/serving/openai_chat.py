@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -31,7 +29,7 @@ class Function(Strict):
 
 
 class ToolCall(Strict):
-    id: str | None = None
+    id: str
     type: Literal["function"] = "function"
     function: Function
 
@@ -43,6 +41,7 @@ class Message(Strict):
     content: Content = None
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
+    function_call: Any = None  # replaced by tool_calls in 2023
 
 
 class FunctionDefinition(Strict):
@@ -118,9 +117,7 @@ def handle(engine: Engine, body: bytes) -> Answer:
     """Answer a request; raises Refused or pydantic's ValidationError."""
     request = Request.model_validate_json(body)
     task = task_of(request)
-    ids = engine.encode(task)
-    # the first is begun now, so that what must be refused is refused before anything is sent
-    answers = chain([engine.answer(task, ids)], others(engine, task, ids, request.n or 1))
+    answers = engine.answers(task, count=request.n or 1)
     if request.stream:
         return Answer(stream(engine, request, answers), stream=True)
     return Answer(whole(engine, request, answers))
@@ -147,8 +144,11 @@ def task_of(request: Request) -> Task:
     ]
     wanted = request.tool_choice or "auto"
     choice = wanted if isinstance(wanted, str) else wanted.function.name
+    messages = list(messages_of(request.messages))
+    if request.response_format and request.response_format.type == "json_object":
+        shared.check_json_is_named(messages, "messages", "response_format")
     return Task(
-        messages=list(messages_of(request.messages)),
+        messages=messages,
         tools=tools,
         choice=shared.check_choice(choice, tools, given=request.tool_choice is not None),
         many=request.parallel_tool_calls is not False,
@@ -159,20 +159,33 @@ def task_of(request: Request) -> Task:
 
 
 def messages_of(messages: list[Message]) -> Iterator[chat.Message]:
-    """The messages for the chat template. Raises Refused for the result of a call that nobody made."""
-    asked: set[str | None] = set()
+    """The messages for the chat template. Raises Refused for a call without a result, and the reverse."""
+    open_calls: list[str] = []
     for n, message in enumerate(messages):
         role = "system" if message.role == "developer" else message.role
-        if role == "tool" and message.tool_call_id not in asked:
-            text = f"messages[{n}]: 'tool_call_id' does not name a tool call in an earlier message."
-            raise Refused(400, text, param=f"messages.{n}.tool_call_id")
+        if role == "tool":
+            if message.tool_call_id not in open_calls:
+                text = f"messages[{n}]: 'tool_call_id' does not name a tool call that waits for its result."
+                raise Refused(400, text, param=f"messages.{n}.tool_call_id")
+            open_calls.remove(message.tool_call_id)
+        elif open_calls:
+            raise unanswered(open_calls, n)
         if message.content is None and role != "assistant":
             raise shared.missing(f"messages.{n}.content")
+        if message.function_call is not None:
+            raise shared.unsupported(f"messages.{n}.function_call")
         calls = message.tool_calls or []
-        asked.update(call.id for call in calls)
+        open_calls += [call.id for call in calls]
         written = [shared.called(call.function.name, call.function.arguments) for call in calls]
         content = text_of(message.content, f"messages.{n}.content")
         yield {"role": role, "content": content} | ({"tool_calls": written} if written else {})
+    if open_calls:
+        raise unanswered(open_calls, len(messages))
+
+
+def unanswered(calls: Sequence[str], n: int) -> Refused:
+    text = "An assistant message with 'tool_calls' must be followed by tool messages that answer each."
+    return Refused(400, f"{text} Not answered: {', '.join(calls)}", param=f"messages.{n}")
 
 
 def schema_of(wanted: ResponseFormat | None) -> Object | None:
@@ -183,14 +196,6 @@ def schema_of(wanted: ResponseFormat | None) -> Object | None:
     if wanted.json_schema is None:
         raise shared.missing("response_format.json_schema")
     return wanted.json_schema.schema_
-
-
-def others(engine: Engine, task: Task, ids: list[int], count: int) -> Iterator[Iterator[Event]]:
-    """All of `count` answers but the first, each begun in its turn: to build a grammar takes a while."""
-    seed = task.settings.seed
-    for n in range(1, count):
-        settings = replace(task.settings, seed=None if seed is None else seed + n)
-        yield engine.answer(replace(task, settings=settings), ids)
 
 
 def whole(engine: Engine, request: Request, answers: Iterable[Iterator[Event]]) -> Iterator[Object | None]:

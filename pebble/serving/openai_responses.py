@@ -90,7 +90,8 @@ class Request(shared.Sampling):
     NEUTRAL: ClassVar = {
         "background": [False],
         "truncation": ["disabled"],
-        **dict.fromkeys(("conversation", "context_management", "moderation", "prompt", "reasoning"), ()),
+        "reasoning": [{"effort": "none"}],  # Pebble never thinks
+        **dict.fromkeys(("conversation", "context_management", "moderation", "prompt"), ()),
     }
 
     previous_response_id: str | None = None
@@ -133,8 +134,11 @@ def task_of(request: Request) -> Task:
     wanted_tool = request.tool_choice or "auto"
     choice = wanted_tool if isinstance(wanted_tool, str) else wanted_tool.name
     system = [{"role": "system", "content": request.instructions}] if request.instructions else []
+    messages = system + messages_of(request.input)
+    if request.text and request.text.format and request.text.format.type == "json_object":
+        shared.check_json_is_named(messages, "input", "text.format")
     return Task(
-        messages=system + messages_of(request.input),
+        messages=messages,
         tools=tools,
         choice=shared.check_choice(choice, tools, given=request.tool_choice is not None),
         many=request.parallel_tool_calls is not False,
@@ -152,7 +156,7 @@ def messages_of(given: str | list[Item]) -> list[chat.Message]:
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
     messages: list[chat.Message] = []
-    asked: set[str | None] = set()
+    open_calls: list[str] = []
     for n, item in enumerate(given):
         match item.type:
             case "message" if item.role:
@@ -160,15 +164,16 @@ def messages_of(given: str | list[Item]) -> list[chat.Message]:
                     raise shared.missing(f"input.{n}.content")
                 role = "system" if item.role == "developer" else item.role
                 messages.append({"role": role, "content": text_of(item.content, f"input.{n}.content")})
-            case "function_call" if item.name is not None and item.arguments is not None:
+            case "function_call" if item.name and item.arguments is not None and item.call_id:
                 if not messages or messages[-1]["role"] != "assistant":
                     messages.append({"role": "assistant", "content": ""})
                 messages[-1].setdefault("tool_calls", []).append(shared.called(item.name, item.arguments))
-                asked.add(item.call_id)
+                open_calls.append(item.call_id)
             case "function_call_output" if item.output is not None:
-                if item.call_id not in asked:
+                if item.call_id not in open_calls:
                     text = f"No tool call found for function call output with call_id {item.call_id}."
                     raise Refused(400, text, param="input")
+                open_calls.remove(item.call_id)
                 messages.append({"role": "tool", "content": text_of(item.output, f"input.{n}.output")})
             case "reasoning":  # another model's thoughts: not for us
                 pass
@@ -176,6 +181,8 @@ def messages_of(given: str | list[Item]) -> list[chat.Message]:
                 raise Refused(400, f"Invalid item of type '{item.type}' at input[{n}].", param=f"input.{n}")
     if not messages:
         raise Refused(400, "'input' holds no message.", param="input")
+    if open_calls:
+        raise Refused(400, f"No tool output found for function call {open_calls[0]}.", param="input")
     return messages
 
 
@@ -224,5 +231,5 @@ def head(request: Request) -> Object:
         "top_p": 1.0 if request.top_p is None else request.top_p,
         "truncation": "disabled",
         "usage": None,
-        "user": None,
+        "user": request.user,
     }

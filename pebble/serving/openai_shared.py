@@ -45,7 +45,7 @@ class Sampling(Strict):
     parallel_tool_calls: bool | None = None
 
     # They change nothing in what a model without accounts, caches and reasoning answers.
-    user: Any = None
+    user: str | None = None
     metadata: dict[str, str] | None = None
     store: Any = None
     service_tier: Any = None
@@ -68,10 +68,8 @@ class Sampling(Strict):
                 raise unsupported(name)
 
     def settings(self, max_tokens: int | None, seed: int | None = None, stop: Sequence[str] = ()) -> Settings:
-        # below a millionth the likeliest token always wins, and scores divided by less would overflow
-        temperature = self.temperature if self.temperature and self.temperature > 1e-6 else 0.0
         return Settings(
-            temperature=temperature,
+            temperature=self.temperature or 0.0,
             top_p=1.0 if self.top_p is None else self.top_p,
             max_tokens=max_tokens or Settings.max_tokens,
             seed=None if seed is None else seed % 2**64,
@@ -163,6 +161,13 @@ def logprobs(steps: Sequence[Step], tokenizer: Tokenizer, alternatives: int) -> 
         }
         for step in steps
     ]
+
+
+def check_json_is_named(messages: Sequence[chat.Message], given: str, wanted: str) -> None:
+    """Raise Refused if "any JSON" is wanted and no message says so: a model would write blanks for ever."""
+    if not any("json" in message["content"].lower() for message in messages):
+        text = f"'{given}' must contain the word 'json' in some form to use '{wanted}' of type 'json_object'."
+        raise Refused(400, text, param=given)
 
 
 def check_choice(choice: str, tools: Sequence[chat.Tool], given: bool) -> str:

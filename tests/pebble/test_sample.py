@@ -1,6 +1,7 @@
 """Choosing tokens: each filter on scores small enough to check by hand, then whole generations."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +92,45 @@ def test_generation_ends_where_the_window_does(model: Model) -> None:
 def test_a_prompt_that_leaves_no_room_is_refused(model: Model, length: int) -> None:
     with pytest.raises(ValueError, match=f"has {length} tokens; between 1 and 127"):
         next(generate(model, [5] * length))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"temperature": -1}, "temperature is -1; it may be from 0 to inf"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"top_p": 1.5}, "top_p is 1.5; it may be from 0 to 1"),
+        ({"min_p": 2}, "min_p is 2; it may be from 0 to 1"),
+        ({"repetition_penalty": 0}, "repetition_penalty is 0; it may be from 0.01 to 100"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(model: Model, setting: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        next(generate(model, ids_of(model), **setting))
+
+
+def test_almost_no_temperature_is_greedy(model: Model) -> None:
+    cold = [s.token for s in generate(model, ids_of(model), max_tokens=9, temperature=1e-320, seed=1)]
+    assert cold == [s.token for s in generate(model, ids_of(model), max_tokens=9)]
+
+
+def test_one_stop_string_may_be_a_string(model: Model) -> None:
+    whole = "".join(s.text for s in generate(model, ids_of(model), max_tokens=30))
+    stop = whole[5:9]
+    shown = "".join(s.text for s in generate(model, ids_of(model), max_tokens=30, stop=stop))
+    assert shown == whole[: whole.index(stop)]
+
+
+def test_the_repetition_penalty_sees_only_its_window(model: Model) -> None:
+    def said(window: int) -> list[int]:
+        settings: Any = {"repetition_penalty": 50.0, "repetition_window": window}
+        return [s.token for s in generate(model, ids_of(model), max_tokens=20, **settings)]
+
+    whole, short = said(0), said(3)
+    assert len(set(whole)) == len(whole)  # nothing ever comes again
+    assert len(set(short)) < len(short) and all(
+        a not in short[max(0, i - 3) : i] for i, a in enumerate(short)
+    )
 
 
 def feed(tokenizer: Tokenizer, text: str, stop: list[str]) -> tuple[list[str], bool]:

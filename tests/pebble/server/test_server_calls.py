@@ -152,13 +152,12 @@ def test_calls_are_found_in_pieces(pieces: list[str], expected: list[Any]) -> No
     reader = CallReader()
     found = [event for piece in (whole if len(pieces) > 3 else pieces) for event in reader.feed(piece)]
     assert found == expected
-    assert reader.rest() == ""
 
 
-def test_a_call_that_was_cut_off_is_only_text() -> None:
+def test_a_call_that_is_not_finished_is_not_shown() -> None:
     reader = CallReader()
     assert list(reader.feed('Look: <tool_call>{"name"')) == ["Look: "]
-    assert reader.rest() == '<tool_call>{"name"'
+    assert list(reader.feed(': "x"')) == []
 
 
 def test_system_messages_are_joined_at_the_start() -> None:

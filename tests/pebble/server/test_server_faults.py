@@ -22,6 +22,7 @@ import pytest
 from server_fixtures import FakeEncoder
 
 from pebble import sample, server
+from pebble.embeddings import SentenceEncoder
 from pebble.serving import http as http_module
 from pebble.serving.embedding import Embedder
 from pebble.serving.engine import Engine
@@ -86,6 +87,20 @@ def test_a_short_answer_does_not_wait_for_a_long_one(scripted_engine: Engine) ->
         rest = list(long)
         assert time.monotonic() - begin > 1.5 * waited
         assert rest[-1].done_reason == "stop"
+
+
+def test_a_prompt_that_takes_long_to_prepare_holds_up_nobody(scripted_engine: Engine) -> None:
+    class Slow(Engine):
+        def answer(self, *arguments: Any) -> Iterator[Any]:
+            time.sleep(1)  # as a grammar for a strange schema may take
+            return super().answer(*arguments)
+
+    with server.running(Slow(scripted_engine.model)) as url, raw_request(url, "Hi") as other:
+        begin = time.monotonic()
+        with closing(ollama.Client(url)) as client:
+            client.list()
+        assert time.monotonic() - begin < 0.8
+        assert b"You said: Hi" in read_all(other)
 
 
 def test_a_full_queue_says_so_and_when_to_come_again(scripted_engine: Engine) -> None:
@@ -168,6 +183,49 @@ def test_an_encoder_whose_client_hung_up_is_awaited(scripted_engine: Engine) -> 
     assert at_once == [1, 1]  # the first one's, and ours: the second left while it waited
 
 
+def test_an_encoder_with_many_texts_is_free_soon_after_a_hangup(scripted_engine: Engine) -> None:
+    class SlowEncoder(FakeEncoder):
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            time.sleep(0.2 * len(texts))  # as all-MiniLM-L6-v2 needs for as many long texts
+            return super().encode(texts)
+
+    def body(count: int) -> bytes:
+        return json.dumps({"model": "all-minilm", "input": ["x"] * count}).encode()
+
+    with server.running(scripted_engine, embedder=Embedder(lambda: None, SlowEncoder)) as url:
+        with closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=0.3)) as gone:
+            gone.request("POST", "/v1/embeddings", body(64))
+            with pytest.raises(TimeoutError):
+                gone.getresponse()
+        begin = time.monotonic()
+        assert post(url, "/v1/embeddings", body(1))[0] == 200
+        assert time.monotonic() - begin < 1.5  # the batch in work, and ours; sixteen texts would take 3.2
+
+
+def test_of_a_book_only_the_beginning_is_cut_into_pieces() -> None:
+    class Reader(FakeEncoder):
+        longest = 0
+
+        def tokenize(self, text: str) -> list[str]:
+            self.longest = max(self.longest, len(text))
+            return super().tokenize(text)
+
+    reader = Reader()
+    embedder = Embedder(lambda: None, lambda: reader)
+    [(read, _)] = embedder.batches(["word " * 700_000])
+    assert (read, reader.longest) == (256, 4096)
+
+
+@pytest.mark.parametrize(
+    "text", ["word " * 5000, " " * 20_000 + "late " * 300, "x" * 9000 + " y" * 400, "é" * 9000]
+)
+def test_the_beginning_of_a_text_has_the_vector_of_the_whole(text: str) -> None:
+    encoder = SentenceEncoder.load()
+    embedder = Embedder(lambda: None, lambda: encoder)
+    [(_, vectors)] = embedder.batches([text])
+    np.testing.assert_array_equal(vectors, encoder.encode([text]))
+
+
 def test_who_reads_nothing_at_all_is_given_up(
     scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +304,12 @@ def test_paths_and_methods_that_there_are_not(url: str) -> None:
 
 def test_other_web_pages_get_nothing(url: str) -> None:
     body = json.dumps({"model": "pebble", "prompt": "Hello", "stream": False}).encode()
-    status, headers, _ = post(url, "/api/generate", body, origin="https://example.org")
+    for origin in ("https://example.org", "http://127.0.0.1.example.org"):
+        with closing(http.client.HTTPConnection(url.removeprefix("http://"))) as connection:
+            connection.request("POST", "/api/generate", body, {"origin": origin})
+            response = connection.getresponse()
+            assert response.status == 403 and b"only requests of localhost" in response.read()
+    status, headers, _ = post(url, "/api/generate", body, origin="http://localhost:8888")  # a notebook's page
     assert status == 200 and not [name for name in headers if name.lower().startswith("access-control")]
     for host, expected in (("rebound.example", 403), ("localhost:1234", 200), ("[::1]:80", 200)):
         with closing(http.client.HTTPConnection(url.removeprefix("http://"))) as connection:

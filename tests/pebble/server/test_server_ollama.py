@@ -149,6 +149,15 @@ def test_options(client: ollama.Client, random_client: ollama.Client) -> None:
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_how_far_the_repetition_penalty_looks_back(random_client: ollama.Client) -> None:
+    def said(**options: Any) -> str:
+        return ask(random_client, options={"num_predict": 90, **options}).message.content
+
+    harsh = {"repeat_penalty": 20.0}
+    assert said(**harsh, repeat_last_n=0) == said() != said(**harsh)
+    assert said(**harsh) == said(**harsh, repeat_last_n=64) != said(**harsh, repeat_last_n=-1)
+
+
 def test_logprobs(client: ollama.Client) -> None:
     reply = ask(client, logprobs=True, top_logprobs=2)
     assert "".join(p.token for p in reply.logprobs) == "You said: Hello!"

@@ -12,6 +12,7 @@ import pytest
 from person_schema import PERSON
 from server_fixtures import WEATHER, valid
 
+from pebble import constrain
 from pebble.serving import openai_chat
 from pebble.serving.engine import Engine, Event
 
@@ -145,19 +146,36 @@ def test_several_choices(random_client: openai.OpenAI) -> None:
     assert streamed == texts
 
 
-def test_of_many_choices_each_is_begun_in_its_turn(scripted_engine: Engine) -> None:
-    begun = []
+def test_of_many_choices_each_is_begun_in_its_turn_with_one_grammar(
+    scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, built = [], []
 
     class Counting(Engine):
-        def answer(self, *arguments: Any) -> Iterator[Event]:
+        def _events(self, *arguments: Any) -> Iterator[Event]:
             begun.append(1)
-            return super().answer(*arguments)
+            return super()._events(*arguments)
 
-    body = json.dumps({"model": "pebble", "messages": HELLO, "n": 128}).encode()
+    build = constrain.Grammar.__init__
+    monkeypatch.setattr(
+        constrain.Grammar, "__init__", lambda self, *given: (built.append(1), build(self, *given))[1]
+    )
+    body = json.dumps({"model": "pebble", "messages": say("twice?"), "tools": [WEATHER], "n": 128}).encode()
     events = openai_chat.handle(Counting(scripted_engine.model), body).events
-    assert len(begun) == 1
+    assert len(begun) == 0 and len(built) == 2  # one to check the parameters, one to enforce all
     *_, reply = events
-    assert len(begun) == len(reply["choices"]) == 128
+    assert len(begun) == len(reply["choices"]) == 128 and len(built) == 2
+    assert all(len(choice["message"]["tool_calls"]) == 2 for choice in reply["choices"])
+
+
+def test_a_call_that_is_cut_off_is_not_shown(client: openai.OpenAI) -> None:
+    for stream in (False, True):
+        given: Any = {"model": "pebble", "messages": say("words and call?"), "tools": [WEATHER]}
+        reply: Any = client.chat.completions.create(**given, max_tokens=12, stream=stream)
+        choices = [chunk.choices[0] for chunk in reply] if stream else reply.choices
+        said = [choice.delta if stream else choice.message for choice in choices]
+        assert "".join(part.content or "" for part in said) == "Let me look. "
+        assert not any(part.tool_calls for part in said) and choices[-1].finish_reason == "length"
 
 
 def test_logprobs(client: openai.OpenAI, random_client: openai.OpenAI) -> None:
@@ -282,8 +300,12 @@ def test_a_pydantic_class_as_format(random_client: openai.OpenAI) -> None:
 
 
 def test_any_json_object(random_client: openai.OpenAI) -> None:
-    reply = ask(random_client, response_format={"type": "json_object"}, max_tokens=30)
+    reply = ask(random_client, "Some JSON!", response_format={"type": "json_object"}, max_tokens=30)
     assert reply.choices[0].message.content.startswith("{")
+    response = random_client.responses.create(
+        model="pebble", input="Some JSON!", text={"format": {"type": "json_object"}}, max_output_tokens=30
+    )
+    assert response.output_text.startswith("{")
 
 
 # --- responses ---
@@ -397,6 +419,13 @@ def test_embeddings_that_are_not_installed(random_client: openai.OpenAI) -> None
 TOO_LONG = "word " * 600
 
 
+def called(*ids: str | None) -> Any:
+    """An assistant's message with calls of these ids."""
+    function = {"name": "weather", "arguments": '{"town": "Bern"}'}
+    calls = [{"id": n, "type": "function", "function": function} for n in ids]
+    return {"role": "assistant", "tool_calls": calls}
+
+
 def named(name: str) -> Any:
     return {"type": "function", "function": {**WEATHER["function"], "name": name}}
 
@@ -430,6 +459,47 @@ CHAT_ERRORS = [
         openai.BadRequestError,
         "Missing required parameter",
         "messages.0.content",
+    ),
+    (
+        {"messages": [*HELLO, called("call_1"), *HELLO]},
+        openai.BadRequestError,
+        "Not answered: call_1",
+        "messages.2",
+    ),
+    (
+        {"messages": [*HELLO, called("call_1", "call_2")]},
+        openai.BadRequestError,
+        "Not answered: call_1, call_2",
+        "messages.2",
+    ),
+    (
+        {"messages": [*HELLO, called(None)]},
+        openai.BadRequestError,
+        "valid string",
+        "messages.1.tool_calls.0.id",
+    ),
+    (
+        {"messages": [{"role": "assistant", "function_call": {"name": "x", "arguments": "{}"}}]},
+        openai.BadRequestError,
+        "not supported",
+        "messages.0.function_call",
+    ),
+    (
+        {"response_format": {"type": "json_object"}},
+        openai.BadRequestError,
+        "must contain the word 'json'",
+        "messages",
+    ),
+    (
+        {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "x", "schema": {"anyOf": [{"multipleOf": 999_983}]}},
+            }
+        },
+        openai.BadRequestError,
+        "a multiple of 999983; at most 1000",
+        "response_format",
     ),
     ({"tools": [named("none")], "tool_choice": "none"}, openai.BadRequestError, "Rename it", "tools"),
     ({"temperature": 3}, openai.BadRequestError, "less than or equal to 2", "temperature"),
@@ -521,6 +591,17 @@ RESPONSE_ERRORS = [
         "tools.1.parameters",
     ),
     ({"include": ["file_search_call.results"]}, "Unsupported value", "include"),
+    ({"text": {"format": {"type": "json_object"}}}, "must contain the word 'json'", "input"),
+    (
+        {"input": [{"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": "{}"}]},
+        "No tool output found for function call call_1",
+        "input",
+    ),
+    (
+        {"input": [{"type": "function_call", "name": "weather", "arguments": "{}"}]},
+        "Invalid item of type 'function_call'",
+        "input.0",
+    ),
     ({"extra_body": {"stop": "x"}}, "Unrecognized request argument", "stop"),
     ({"extra_body": {"Stop": "x"}}, "Unrecognized request argument", "Stop"),
 ]
