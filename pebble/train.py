@@ -9,11 +9,13 @@ in the same order, because the examples of step n depend on n and the seed alone
 
 import argparse
 import functools
+import multiprocessing
 import os
 import random
 import re
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -154,7 +156,7 @@ def stream(
     """
     make = functools.partial(shard, recipe=recipe, folder=folder, batch_tokens=recipe.batch_tokens // ranks)
     number, behind = place
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(1, initializer=end_with_the_trainer) as pool:
         waiting = [pool.submit(make, number), pool.submit(make, number + 1)]
         while True:
             batches = waiting.pop(0).result()
@@ -163,6 +165,17 @@ def stream(
             for n in range(behind, len(mine)):
                 yield mine[n], (number, n + 1)
             number, behind = number + 1, 0
+
+
+def end_with_the_trainer() -> None:
+    """In the process that makes shards: stop when the one that trains is gone, even if it was killed."""
+
+    def wait() -> None:
+        if trainer := multiprocessing.parent_process():
+            trainer.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 # ---------------------------------------------------------------- optimisation

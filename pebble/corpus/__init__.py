@@ -124,6 +124,9 @@ def example(w: World) -> Example:
 
 
 def test_set(kind: str, count: int, seed: int) -> list[Example]:
-    """Examples made of words, numbers and wordings that training never shows."""
+    """Examples made of words, numbers and wordings that training never shows, but for small talk.
+
+    That has no wordings kept apart. A "lookup" has the tools of training, a "new tool" others.
+    """
     w = World(random.Random(f"{kind} {seed}"), fresh=True)
     return [TESTS[kind](w) for _ in range(count)]

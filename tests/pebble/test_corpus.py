@@ -64,6 +64,17 @@ def test_wordings_kept_for_the_tests_are_not_in_training_texts(training: list[Ex
     assert not set(ASK_TERM) & set(ASK_TERM_UNSEEN)
 
 
+def test_questions_of_tests_are_not_asked_in_training_but_in_small_talk(training: list[Example]) -> None:
+    """The model card says how many of the 200 are."""
+    asked = {message["content"] for e in training for message in e.messages if message["role"] == "user"}
+    asked |= {said for listed, _ in small_talk_pairs() for said in listed}
+    known = {
+        kind: sum(e.messages[0]["content"] in asked for e in test_set(kind, 200, seed=1) if not e.text)
+        for kind in TESTS
+    }
+    assert {kind: n for kind, n in known.items() if n} == {"small talk": 139, "tool not needed": 56}
+
+
 def test_every_kind_of_the_mixture_comes(training: list[Example]) -> None:
     kinds = {e.kind for e in training}
     assert len(kinds) >= len(MIXTURE) - 1

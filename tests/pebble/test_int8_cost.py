@@ -8,6 +8,7 @@ from pebble import corpus, evaluate
 from pebble.evaluate import Outcome
 from pebble.export import int8_model
 from pebble.model import Model
+from pebble.tokenizer import WEIGHTS
 from tests.bench import int8_cost
 
 
@@ -32,6 +33,10 @@ def test_a_model_agrees_with_itself_and_not_with_coarser_weights() -> None:
     close = int8_cost.texts(model, int8_model(model), tasks)
     before, after = (float(word.strip(".")) for word in close.split()[-3::2])
     assert abs(after / before - 1) < 0.05
+
+
+def test_the_cards_table_is_that_of_the_stored_weights() -> None:
+    assert int8_cost.cost(Model.load(), count=50) in (WEIGHTS / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """Training on a very small scale; a killed run goes on as if nothing had happened."""
 
 import dataclasses
+import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +76,46 @@ def test_a_killed_run_ends_with_the_same_weights(recipe: Recipe, folder: Path) -
     assert resumed.tokens == whole.tokens
     for name, array in whole.weights().items():
         assert np.array_equal(array, resumed.weights()[name]), name
+
+
+DYING = """
+import dataclasses, json, os, signal, sys
+from pathlib import Path
+from pebble import train
+
+class Dying(train.Training):
+    def learn(self, batch):
+        if self.step == 109:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().learn(batch)
+
+train.Training = Dying
+train.train(train.Recipe(**json.loads(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def test_a_process_that_is_killed_loses_nothing(recipe: Recipe, folder: Path) -> None:
+    """Nine steps after a checkpoint, by a signal that nobody can catch; the log is made good as well."""
+    longer = dataclasses.replace(recipe, steps=140)
+    other = folder / "killed"
+    other.mkdir()
+    Tokenizer.load(folder).save(other)
+    given = json.dumps(dataclasses.asdict(longer))
+    command = [sys.executable, "-c", DYING, given, str(other)]
+    # waits for all who can write to its output, so also for the process that made shards
+    died = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    with (other / "log.csv").open("a") as log:
+        log.write("120,1,1,1,1,1\n")  # had it died later, after this line
+    whole, resumed = train.train(longer, folder), train.train(longer, other)
+    for name, array in whole.weights().items():
+        assert np.array_equal(array, resumed.weights()[name]), name
+
+    def lines(of: Path) -> list[list[str]]:
+        cells = [line.split(",") for line in (of / "log.csv").read_text().splitlines()]
+        return [row[:2] + row[3:] for row in cells]  # without the seconds
+
+    assert lines(folder) == lines(other) and len(lines(folder)) == 8
 
 
 def test_going_on_after_the_end_does_nothing(recipe: Recipe, folder: Path) -> None:

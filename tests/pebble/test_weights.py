@@ -18,8 +18,6 @@ from pebble.model import Model
 from pebble.sample import generate, prompt_lookup
 from pebble.tokenizer import END, WEIGHTS
 
-GOLDEN = Path(__file__).parent / "golden_results.json"
-
 
 @pytest.fixture(scope="module")
 def pebble() -> Model:
@@ -33,14 +31,10 @@ def conversations(pebble: Model) -> list[list[int]]:
     return [chat.render(e.messages[:1], e.tools, tokenizer=pebble.tokenizer) for e in examples]
 
 
-def test_a_sample_of_the_results_is_exactly_what_it_was(pebble: Model) -> None:
-    """Greedy decoding leaves nothing to chance. Whoever changes the model stores new figures here."""
-    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert evaluate.measure(pebble, count=15, seed=2) == golden
-
-
-def test_the_model_card_shows_the_stored_results() -> None:
+def test_the_results_are_those_of_the_stored_weights_and_in_the_card(pebble: Model) -> None:
+    """All of them, measured again: greedy decoding leaves nothing to chance."""
     results = json.loads((WEIGHTS / "results.json").read_text(encoding="utf-8"))
+    assert evaluate.measure(pebble, count=200, seed=1) == results
     assert evaluate.table(results) in (WEIGHTS / "README.md").read_text(encoding="utf-8")
     assert all(results[kind]["cases"] >= 200 for kind in corpus.TESTS)
     assert results["written by hand"]["cases"] == 150
@@ -76,12 +70,17 @@ def test_tokenizers_encodes_the_same(pebble: Model) -> None:
     assert [t for t in texts if twin.encode(t).ids != pebble.tokenizer.encode(t, special=True)] == []
 
 
-def test_llama_cpp_writes_the_same(pebble: Model, conversations: list[list[int]], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dtype", "alike"), [("F16", 68), ("Q8_0", 68), ("Q4_0", 60)])
+def test_llama_cpp_writes_the_same(
+    pebble: Model, conversations: list[list[int]], tmp_path: Path, dtype: str, alike: int
+) -> None:
+    """Four bits are too few for such small matrices: there some answers change, which the card says."""
     llama_cpp = pytest.importorskip(
         "llama_cpp", reason="llama-cpp-python is not installed: pip install '.[llama]'"
     )
-    export.write_gguf(pebble, tmp_path / "F16.gguf", "F16")
-    engine = llama_cpp.Llama(str(tmp_path / "F16.gguf"), n_ctx=512, n_threads=1, verbose=False)
+    export.write_gguf(pebble, tmp_path / "pebble.gguf", dtype)
+    engine = llama_cpp.Llama(str(tmp_path / "pebble.gguf"), n_ctx=512, n_threads=1, verbose=False)
+    same = 0
     for ids in conversations:
         ours = [s.token for s in generate(pebble, ids, max_tokens=60)]
         theirs = []
@@ -89,7 +88,8 @@ def test_llama_cpp_writes_the_same(pebble: Model, conversations: list[list[int]]
             theirs.append(token)
             if token == END or len(theirs) == 60:
                 break
-        assert theirs == ours
+        same += theirs == ours
+    assert same >= alike, f"{dtype}: {same} of {len(conversations)}"
 
 
 def test_prompt_lookup_writes_the_same_in_fewer_passes(pebble: Model, conversations: list[list[int]]) -> None:
