@@ -76,9 +76,10 @@ links-online: .venv/site  ## ask the network whether every external link still a
 topic: .venv/site  ## scaffold a topic: make topic NAME=diffusion TITLE="Diffusion models"
 	@$(BIN)/python -m sitekit.scaffold "$$NAME" "$$TITLE"
 
-bench: .venv/test  ## build times and engines, each side by side with its peers
+bench: .venv/test  ## build times, engines and the server under load
 	@$(BIN)/python tests/bench/build_time.py
 	@$(BIN)/python tests/bench/engines.py
+	@$(BIN)/python tests/bench/streams.py
 
 train: .venv/train  ## train Pebble, or go on training (hours on two cores); then: make renew
 	@$(BIN)/python -m pebble.train $(ARGS)
