@@ -134,6 +134,24 @@ def test_asynchronously(url: str) -> None:
     assert all(valid(model) for model in models)
 
 
+def test_tools_formats_and_older_embeddings_asynchronously(url: str, random_url: str) -> None:
+    async def main() -> tuple[Any, ...]:
+        client, chance = ollama.AsyncClient(url), ollama.AsyncClient(random_url)
+        called = await client.chat("pebble", say("weather?"), tools=[WEATHER])
+        embedded = await client.embeddings("all-minilm", "a")
+        formatted = await chance.chat("pebble", say("Hello!"), format=PERSON)
+        generated = await chance.generate("pebble", "Hello!", format=PERSON)
+        await client.close()
+        await chance.close()
+        return valid(called), valid(embedded), valid(formatted), valid(generated)
+
+    called, embedded, formatted, generated = asyncio.run(main())
+    assert called.message.tool_calls[0].function.arguments == {"town": "Bern"}
+    assert len(embedded.embedding) == 384
+    for text in (formatted.message.content, generated.response):
+        assert json.loads(text).keys() <= PERSON["properties"].keys()
+
+
 def test_an_empty_prompt_loads_the_model(client: ollama.Client) -> None:
     assert valid(client.generate("pebble", "")).done_reason == "load"
     assert valid(client.chat("pebble", [])).done_reason == "load"

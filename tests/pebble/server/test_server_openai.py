@@ -98,6 +98,32 @@ def test_chat_asynchronously(url: str) -> None:
     assert "".join(c.choices[0].delta.content or "" for c in chunks) == "You said: Hello!"
 
 
+def test_models_tools_and_schemas_asynchronously(url: str, random_url: str) -> None:
+    async def main() -> tuple[Any, ...]:
+        tool = {"type": "function", **WEATHER["function"]}
+        schema = {"name": "person", "schema": PERSON}
+        wanted: Any = {"type": "json_schema", **schema}
+        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none") as client:
+            models = [model.id async for model in client.models.list()]
+            one = await client.models.retrieve("pebble")
+            called = await client.chat.completions.create(
+                model="pebble", messages=say("weather?"), tools=[WEATHER]
+            )
+            responded = await client.responses.create(model="pebble", input="weather?", tools=[tool])
+        async with openai.AsyncOpenAI(base_url=f"{random_url}/v1", api_key="none") as client:
+            formatted = await client.chat.completions.create(
+                model="pebble", messages=HELLO, response_format={"type": "json_schema", "json_schema": schema}
+            )
+            answered = await client.responses.create(model="pebble", input="Hello!", text={"format": wanted})
+        return models, one, valid(called), valid(responded), valid(formatted), valid(answered)
+
+    models, one, called, responded, formatted, answered = asyncio.run(main())
+    assert one.id in models
+    assert called.choices[0].message.tool_calls[0].function.name == responded.output[0].name == "weather"
+    for text in (formatted.choices[0].message.content, answered.output_text):
+        assert json.loads(text).keys() <= PERSON["properties"].keys()
+
+
 def test_content_in_parts_and_several_system_messages(client: openai.OpenAI) -> None:
     messages: Any = [
         {"role": "developer", "content": "Be brief."},
