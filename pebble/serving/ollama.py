@@ -251,8 +251,9 @@ def shortened(engine: Engine, task: Task) -> Task:
 
 
 def loaded(request: Request, empty: Object) -> Answer:
-    """The reply to an empty prompt: clients send one to have the model loaded."""
-    done = {"model": request.model, "created_at": now(), **empty, "done": True, "done_reason": "load"}
+    """The reply to an empty prompt: clients send one to have the model loaded or unloaded. Pebble stays."""
+    reason = "unload" if request.keep_alive == 0 else "load"
+    done = {"model": request.model, "created_at": now(), **empty, "done": True, "done_reason": reason}
     return Answer(iter([done]), stream=request.stream is not False)
 
 

@@ -155,6 +155,7 @@ def test_tools_formats_and_older_embeddings_asynchronously(url: str, random_url:
 def test_an_empty_prompt_loads_the_model(client: ollama.Client) -> None:
     assert valid(client.generate("pebble", "")).done_reason == "load"
     assert valid(client.chat("pebble", [])).done_reason == "load"
+    assert valid(client.generate("pebble", "", keep_alive=0)).done_reason == "unload"
 
 
 def test_options(client: ollama.Client, random_client: ollama.Client) -> None:
