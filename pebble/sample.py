@@ -139,10 +139,10 @@ def distribution(
         scores[past] = np.where(
             scores[past] > 0, scores[past] / repetition_penalty, scores[past] * repetition_penalty
         )
-    if allowed is not None:
-        scores[~allowed] = -np.inf
     if temperature > 0:
         scores /= temperature
+    if allowed is not None:
+        scores[~allowed] = -np.inf
     if top_k > 0:
         scores[scores < np.sort(scores)[-min(top_k, len(scores))]] = -np.inf
     if top_p < 1.0:

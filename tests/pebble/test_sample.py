@@ -114,6 +114,12 @@ def test_almost_no_temperature_is_greedy(model: Model) -> None:
     assert cold == [s.token for s in generate(model, ids_of(model), max_tokens=9)]
 
 
+def test_without_end_hot_all_that_is_allowed_is_equally_likely(model: Model) -> None:
+    allowed = np.arange(model.config.vocab_size) < 4
+    p = distribution(model.forward(ids_of(model))[-1], allowed=allowed, temperature=float("inf"))
+    np.testing.assert_allclose(p[:5], [0.25] * 4 + [0])
+
+
 def test_one_stop_string_may_be_a_string(model: Model) -> None:
     whole = "".join(s.text for s in generate(model, ids_of(model), max_tokens=30))
     stop = whole[5:9]
