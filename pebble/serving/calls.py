@@ -5,7 +5,9 @@ choice of tool and values is the model's own, and may still be wrong.
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from pebble.tokenizer import CALL, CALL_END, END, SPECIAL, Tokenizer
 Schema = dict[str, Any] | bool
 
 SCHEMA_LIMIT = 50_000  # characters of JSON; beyond it a grammar may take seconds to build
-DIVISOR_LIMIT = 1_000  # of "multipleOf": the grammar counts remainders, and has a state for each
+DIVISOR_LIMIT = 10_000  # of all "multipleOf" together: a grammar counts remainders, and has a state for each
 IN_PLACE = {"allOf", "anyOf", "oneOf", "$ref"}  # what brings more schemas for the same value
 COMPACT = {"x-guidance": {"whitespace_pattern": "[ ]?"}}  # at most one space, as in the model's training
 
@@ -54,8 +56,8 @@ def check_schema(schema: Schema, tokenizer: Tokenizer, param: str) -> None:
     text = json.dumps(schema)
     if len(text) > SCHEMA_LIMIT:
         raise Refused(400, f"The schema has {len(text)} characters; at most {SCHEMA_LIMIT}.", param=param)
-    if (divisor := greatest_divisor(schema)) > DIVISOR_LIMIT:
-        message = f"The schema wants a multiple of {divisor}; at most {DIVISOR_LIMIT} can be enforced."
+    if (divisor := math.lcm(*divisors(schema))) > DIVISOR_LIMIT:
+        message = f"The schema wants multiples of {divisor}; at most {DIVISOR_LIMIT} can be enforced."
         raise Refused(400, message, param=param, code="invalid_json_schema")
     problem = Grammar(f"start: answer\n{_json_rule('answer', schema)}", tokenizer).problem
     if problem:
@@ -64,14 +66,14 @@ def check_schema(schema: Schema, tokenizer: Tokenizer, param: str) -> None:
         )
 
 
-def greatest_divisor(schema: Any) -> float:
-    """The greatest "multipleOf" anywhere in a schema, 0 if there is none."""
-    if isinstance(schema, list):
-        return max(map(greatest_divisor, schema), default=0)
-    if not isinstance(schema, dict):
-        return 0
-    own = schema.get("multipleOf", 0)
-    return max([own if isinstance(own, int | float) else 0, *map(greatest_divisor, schema.values())])
+def divisors(schema: Any) -> Iterator[int]:
+    """The numbers behind every "multipleOf" in a schema, of a fraction its numerator."""
+    if isinstance(schema, list | dict):
+        for value in schema.values() if isinstance(schema, dict) else schema:
+            yield from divisors(value)
+    own = schema.get("multipleOf") if isinstance(schema, dict) else None
+    if isinstance(own, int | float) and not isinstance(own, bool) and own > 0:
+        yield Fraction(str(own)).numerator
 
 
 def _json_rule(name: str, schema: Schema) -> str:

@@ -6,7 +6,7 @@ import pytest
 from person_schema import PERSON
 from server_fixtures import WEATHER, call
 
-from pebble.serving.calls import CallReader, Grammar, call_grammar, closed
+from pebble.serving.calls import CallReader, Grammar, call_grammar, closed, divisors
 from pebble.serving.engine import joined, tool
 from pebble.tokenizer import END, Tokenizer
 
@@ -152,6 +152,19 @@ def test_calls_are_found_in_pieces(pieces: list[str], expected: list[Any]) -> No
     reader = CallReader()
     found = [event for piece in (whole if len(pieces) > 3 else pieces) for event in reader.feed(piece)]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("schema", "found"),
+    [
+        ({"properties": {"n": {"multipleOf": 30}, "m": {"items": [{"multipleOf": 50.0}]}}}, {30, 50}),
+        ({"allOf": [{"multipleOf": 0.01}, {"multipleOf": 2.5}, {"multipleOf": 1e-9}]}, {1, 5}),
+        ({"multipleOf": True, "not": {"multipleOf": "x", "enum": [{"multipleOf": -3}]}}, set()),
+        (True, set()),
+    ],
+)
+def test_divisors_are_found_wherever_they_stand(schema: Any, found: set[int]) -> None:
+    assert set(divisors(schema)) == found
 
 
 def test_a_call_that_is_not_finished_is_not_shown() -> None:

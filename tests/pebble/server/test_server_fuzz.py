@@ -27,7 +27,15 @@ NUMBERS = (
     st.integers(-3, 3) | st.integers() | st.floats() | st.sampled_from([10**400, 2**63, 1e308, 5e-324, -0.0])
 )
 SCHEMAS = st.sampled_from(
-    [WEATHER["function"]["parameters"], PERSON, {}, {"$ref": "#"}, {"type": "x"}, {"not": {}}]
+    [
+        WEATHER["function"]["parameters"],
+        PERSON,
+        {},
+        {"$ref": "#"},
+        {"type": "x"},
+        {"not": {}},
+        {"multipleOf": 999_983},
+    ]
 )
 LEAVES = st.none() | st.booleans() | NUMBERS | ANY_TEXT | SCHEMAS
 ANY = st.recursive(

@@ -524,7 +524,7 @@ CHAT_ERRORS = [
             }
         },
         openai.BadRequestError,
-        "a multiple of 999983; at most 1000",
+        "multiples of 999983; at most 10000",
         "response_format",
     ),
     ({"tools": [named("none")], "tool_choice": "none"}, openai.BadRequestError, "Rename it", "tools"),
