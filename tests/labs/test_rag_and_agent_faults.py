@@ -462,6 +462,24 @@ def test_an_agent_whose_model_ends_midway_keeps_its_trace(agents: dict[str, Any]
     assert [(kind, text) for kind, text, *_ in run.events][-1] == ("result", "42")
 
 
+@pytest.mark.parametrize(("reason", "said"), [("stop", "It is 4"), ("length", "It is 4 [cut off]")])
+def test_an_agent_marks_an_answer_that_was_cut_off(agents: dict[str, Any], reason: str, said: str) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "It is 4"}, "finish_reason": reason}
+    used = {"prompt_tokens": 5, "completion_tokens": 200, "total_tokens": 205}
+    body = {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": [choice],
+        "usage": used,
+    }
+    reply = openai.types.chat.ChatCompletion.model_validate(body)
+    completions = SimpleNamespace(create=lambda **given: reply)
+    agents["client"] = SimpleNamespace(chat=SimpleNamespace(completions=completions), base_url="http://x")
+    assert agents["agent"]("What is 42?").answer == said
+
+
 @pytest.mark.parametrize(
     ("status", "message"), [(401, "Incorrect API key"), (404, "model 'm' not found"), (400, "too long")]
 )
