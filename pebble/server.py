@@ -119,7 +119,7 @@ class OnlyForThisMachine:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = {key: value.decode("latin-1").lower() for key, value in scope["headers"]}
-            origin = headers.get(b"origin", "").partition("://")[2]
+            origin = headers.get(b"origin", "").rpartition("://")[2]  # "null" of a page without a home
             if not {name_of(headers.get(b"host", "")), name_of(origin)}.issubset(["", *LOOPBACK]):
                 text = "This server answers only requests of localhost. To change that, start it with --host."
                 await PlainTextResponse(text, 403)(scope, receive, send)

@@ -304,7 +304,7 @@ def test_paths_and_methods_that_there_are_not(url: str) -> None:
 
 def test_other_web_pages_get_nothing(url: str) -> None:
     body = json.dumps({"model": "pebble", "prompt": "Hello", "stream": False}).encode()
-    for origin in ("https://example.org", "http://127.0.0.1.example.org"):
+    for origin in ("https://example.org", "http://127.0.0.1.example.org", "null"):
         with closing(http.client.HTTPConnection(url.removeprefix("http://"))) as connection:
             connection.request("POST", "/api/generate", body, {"origin": origin})
             response = connection.getresponse()
