@@ -105,6 +105,7 @@ def check(model: Model, ids: Sequence[int]) -> None:
 
 
 def check_settings(temperature: float, top_p: float, min_p: float, repetition_penalty: float) -> None:
+    """Raise ValueError for a value that means nothing; NaN is within no bounds."""
     for name, value, least, most in (
         ("temperature", temperature, 0, float("inf")),
         ("top_p", top_p, 0, 1),

@@ -37,6 +37,16 @@ def test_attention_and_residual_stream_equal_transformers(model: Model, twin: Ll
         np.testing.assert_allclose(ours, expected[0].numpy(), atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_weights_of_other_precision_are_computed_in_float32(model: Model, dtype: type) -> None:
+    other = Model(model.config, {n: w.astype(dtype) for n, w in model.weights.items()}, model.tokenizer)
+    logits = other.forward(IDS)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(
+        logits, model.forward(IDS), atol=1e-4
+    )  # the weights are exact in half precision
+
+
 def test_an_output_matrix_of_its_own_is_refused(model: Model) -> None:
     weights = {**model.weights, "lm_head.weight": model.embedding}
     with pytest.raises(ValueError, match="lm_head.weight is not read"):

@@ -49,7 +49,7 @@ def test_the_vocabulary_has_a_row_for_every_token(pebble: Model) -> None:
     assert len(pebble.embedding) == pebble.config.vocab_size
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "model", "sample", "chat"])
+@pytest.mark.parametrize("name", ["tokenizer", "model", "sample", "chat", "mixture", "server"])
 def test_the_examples_in_the_docstrings(name: str) -> None:
     failed, tried = doctest.testmod(import_module(f"pebble.{name}"))
     assert tried > 0
